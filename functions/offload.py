@@ -1,0 +1,81 @@
+"""Blocking engine work, kept off the event loop.
+
+A pool of one thread is an engine's queue: callers wait their turn in the order they came, and one
+that is cancelled before its turn leaves without having cost anything. A call that has begun cannot be
+broken off from outside, so what takes long is written as an iterator that looks at a stop event.
+"""
+
+import asyncio
+import contextlib
+import contextvars
+import threading
+from collections.abc import AsyncGenerator, Callable, Iterator
+from concurrent.futures import Executor
+from typing import ParamSpec, TypeVar
+
+T = TypeVar("T")
+P = ParamSpec("P")
+_END = object()
+
+
+async def run(pool: Executor, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Return fn(...) from a thread of `pool`, with the caller's context variables."""
+    context = contextvars.copy_context()
+    return await asyncio.get_running_loop().run_in_executor(pool, lambda: context.run(fn, *args, **kwargs))
+
+
+async def stream(
+    pool: Executor, make_iterator: Callable[[threading.Event], Iterator[T]], ahead: int = 0
+) -> AsyncGenerator[T, None]:
+    """Yield what a blocking iterator makes in a thread of `pool`, in order; its exception is raised here.
+
+    `make_iterator` is called in the thread with an event that is set as soon as this generator is closed
+    or its task cancelled; the iterator should then end soon. At most `ahead` items are made before they
+    are asked for (0: no limit). Nothing is awaited on the way out, so a cancelled caller is not held up.
+    """
+    loop = asyncio.get_running_loop()
+    stop = threading.Event()
+    made: asyncio.Queue[object] = asyncio.Queue()
+    failure: list[BaseException] = []
+    room = threading.Semaphore(ahead) if ahead > 0 else None
+
+    def hand(item: object) -> None:
+        # A loop that has closed in the meantime has nobody left to tell.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(made.put_nowait, item)
+
+    def pump() -> None:
+        try:
+            iterator = make_iterator(stop)
+            try:
+                while not stop.is_set():
+                    if room is not None:
+                        room.acquire()
+                        if stop.is_set():
+                            break
+                    item = next(iterator, _END)
+                    if item is _END:
+                        break
+                    hand(item)
+            finally:
+                close = getattr(iterator, "close", None)
+                if close is not None:
+                    close()
+        except BaseException as error:  # noqa: BLE001 - raised where it is awaited
+            failure.append(error)
+        finally:
+            hand(_END)
+
+    job = pool.submit(contextvars.copy_context().run, pump)
+    try:
+        while (item := await made.get()) is not _END:
+            if room is not None:
+                room.release()
+            yield item  # type: ignore[misc]
+        if failure:
+            raise failure[0]
+    finally:
+        stop.set()
+        job.cancel()
+        if room is not None:
+            room.release()
