@@ -98,7 +98,7 @@ class Chats(Protocol):
 
     def get(self, guest: str, chat_id: str) -> Chat: ...
 
-    def list(self, guest: str, limit: int = 50, before: datetime | None = None) -> list[Chat]:
+    def recent(self, guest: str, limit: int = 50, before: datetime | None = None) -> list[Chat]:
         """Newest first, by the last thing said; deleted ones are left out."""
 
     def messages(self, guest: str, chat_id: str, after: int = 0) -> list[Message]:

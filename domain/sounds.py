@@ -1,0 +1,86 @@
+"""Speech that is made ahead or again: greetings, samples, and any line of a chat replayed."""
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Sequence
+from contextlib import aclosing
+from typing import Protocol
+
+import msgspec
+
+from domain.audio import SPOKEN_RATE, Audio
+from domain.errors import ParleyError
+from domain.persona import LANGUAGES, Card, Language, Persona
+from domain.ports import Chats, Personas, Speaker
+from domain.sentences import pieces
+
+log = logging.getLogger(__name__)
+
+
+class Shelf(Protocol):
+    """Keeps bytes under a name between starts of the program. Sync; losing any of them is harmless."""
+
+    def get(self, name: str) -> bytes | None: ...
+
+    def put(self, name: str, data: bytes) -> None: ...
+
+
+class Sounds:
+    def __init__(self, tts: Speaker, chats: Chats, personas: Personas, shelf: Shelf) -> None:
+        self._tts = tts
+        self._chats = chats
+        self._personas = personas
+        self._shelf = shelf
+        self._making: dict[str, asyncio.Task[Audio]] = {}
+
+    async def greeting(self, persona: Persona, language: Language) -> Audio:
+        """Return the greeting as 24 kHz sound: from the shelf, or made now and put there."""
+        return await self._kept(persona.card(language).greeting, persona.card(language), language)
+
+    async def line(self, guest: str, chat_id: str, message_id: str) -> Audio:
+        """Return a reply of the character again. Raises NotFound."""
+
+        def find() -> tuple[str, Card, Language]:
+            message = self._chats.message(guest, chat_id, message_id)
+            chat = self._chats.get(guest, chat_id)
+            return message.text, self._personas.get(chat.persona_id).card(chat.language), chat.language
+
+        text, card, language = await asyncio.to_thread(find)
+        return await self._made(text, card, language)
+
+    async def make_ahead(self, personas: Sequence[Persona]) -> None:
+        """Make the greeting of every character, and its line for silence, one after the other."""
+        for language in LANGUAGES:
+            for persona in personas:
+                try:
+                    await self.greeting(persona, language)
+                    await self._made(persona.card(language).unheard, persona.card(language), language)
+                except ParleyError as error:
+                    log.warning("no greeting for %s: %s", persona.id, error.code)
+
+    async def _kept(self, text: str, card: Card, language: Language) -> Audio:
+        name = hashlib.sha256(msgspec.json.encode(["1", text, card.voice, language])).hexdigest()[:32] + ".pcm"
+        kept = await asyncio.to_thread(self._shelf.get, name)
+        if kept:
+            return Audio(kept, SPOKEN_RATE)
+        if name not in self._making:  # ten visitors who open one page make it once
+            task = self._making[name] = asyncio.create_task(self._made(text, card, language))
+            task.add_done_callback(lambda _: self._making.pop(name, None))
+        sound = await asyncio.shield(self._making[name])
+        await asyncio.to_thread(self._shelf.put, name, sound.pcm)
+        return sound
+
+    async def _made(self, text: str, card: Card, language: Language) -> Audio:
+        """Speak `text` in the same pieces as a turn would, so that pieces already made are not made again."""
+
+        async def whole():  # type: ignore[no-untyped-def]
+            yield text
+
+        pcm = bytearray()
+        async with aclosing(pieces(whole())) as cut:
+            async for piece in cut:
+                async with aclosing(self._tts.speak(piece, card.voice, language)) as sounds:
+                    async for audio in sounds:
+                        pcm += audio.pcm
+        return Audio(bytes(pcm), SPOKEN_RATE)

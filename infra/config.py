@@ -1,0 +1,127 @@
+"""The settings of the program: read once from the environment, checked, and passed on as one Struct."""
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+EnginesKind = Literal["real", "scripted"]
+ModelSet = Literal["default", "small", "tiny"]
+
+
+class ConfigError(Exception):
+    """A setting cannot be used; the text names it and says what would do."""
+
+
+class Setting(msgspec.Struct, frozen=True):
+    name: str
+    default: str
+    meaning: str
+
+
+SETTINGS = (
+    Setting("HOST", "127.0.0.1", "address to listen on"),
+    Setting("PORT", "7210", "port to listen on"),
+    Setting("ENGINES", "real", "`real` or `scripted` (fixed words and timing, for UI work and benches)"),
+    Setting("MODELS", "default", "`default` (1.5B LLM), `small` (0.5B) or `tiny` (135M, English only, for tests)"),
+    Setting("THREADS", "2", "CPU threads each engine may use"),
+    Setting("LLM_BASE_URL", "", "use this OpenAI-compatible endpoint instead of the embedded LLM"),
+    Setting("LLM_API_KEY", "", "its key"),
+    Setting("LLM_MODEL", "", "its model's name"),
+    Setting("CORE_URL", "sqlite:///<DATA_DIR>/core.db", "database of chats: SQLite, MySQL or PostgreSQL"),
+    Setting("DATA_DIR", "var", "where the database, the secret and made sounds are kept"),
+    Setting("PARLEY_CACHE", "~/.cache/parley", "where model weights are kept"),
+    Setting("SECRET_KEY", "made at first start, in DATA_DIR", "signs the guest cookie; 32 characters or more"),
+    Setting("PUBLIC_URL", "", "https address users see, when a proxy stands in front: cookies become Secure"),
+    Setting("LOG_FORMAT", "auto", "`json`, `text`, or `auto`: text on a terminal"),
+    Setting("BENCH", "0", "1 opens POST /bench/turn (scripted engines only)"),
+)
+
+
+class Config(msgspec.Struct, frozen=True, kw_only=True):
+    host: str = "127.0.0.1"
+    port: int = 7210
+    engines: EnginesKind = "real"
+    models: ModelSet = "default"
+    threads: int = 2
+    llm_base_url: str = ""
+    llm_api_key: str = ""
+    llm_model: str = ""
+    core_url: str = ""
+    data_dir: Path = Path("var")
+    cache_dir: Path = Path("~/.cache/parley")
+    secret_key: str = ""
+    public_url: str = ""
+    log_format: Literal["auto", "json", "text"] = "auto"
+    bench: bool = False
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach us over https."""
+        return self.public_url.startswith("https://")
+
+
+def read(env: Mapping[str, str] = os.environ) -> Config:
+    """Return the configuration, making the data folder and its secret when they are not there yet.
+
+    Raises ConfigError.
+    """
+
+    def one_of(name: str, *allowed: str) -> str:
+        value = env.get(name) or next(s.default for s in SETTINGS if s.name == name)
+        if value not in allowed:
+            raise ConfigError(f"{name}={value!r}: use one of {', '.join(allowed)}")
+        return value
+
+    def number(name: str, low: int, high: int) -> int:
+        value = env.get(name) or next(s.default for s in SETTINGS if s.name == name)
+        if not value.isdecimal() or not low <= int(value) <= high:
+            raise ConfigError(f"{name}={value!r}: use a number from {low} to {high}")
+        return int(value)
+
+    data_dir = Path(env.get("DATA_DIR") or "var").expanduser().resolve()
+    data_dir.mkdir(parents=True, exist_ok=True)
+    cache = env.get("PARLEY_CACHE") or os.path.join(env.get("XDG_CACHE_HOME") or "~/.cache", "parley")
+    base_url, model = env.get("LLM_BASE_URL", ""), env.get("LLM_MODEL", "")
+    if base_url and not model:
+        raise ConfigError("LLM_BASE_URL is set: LLM_MODEL must name the model to use there")
+    public_url = env.get("PUBLIC_URL", "").rstrip("/")
+    if public_url and not public_url.startswith(("https://", "http://")):
+        raise ConfigError(f"PUBLIC_URL={public_url!r}: give the whole address, with https://")
+    return Config(
+        host=env.get("HOST") or "127.0.0.1",
+        port=number("PORT", 1, 65535),
+        engines=one_of("ENGINES", "real", "scripted"),  # type: ignore[arg-type]
+        models=one_of("MODELS", "default", "small", "tiny"),  # type: ignore[arg-type]
+        threads=number("THREADS", 1, 64),
+        llm_base_url=base_url,
+        llm_api_key=env.get("LLM_API_KEY", ""),
+        llm_model=model,
+        core_url=env.get("CORE_URL") or f"sqlite:///{data_dir / 'core.db'}",
+        data_dir=data_dir,
+        cache_dir=Path(cache).expanduser(),
+        secret_key=_secret(env, data_dir),
+        public_url=public_url,
+        log_format=one_of("LOG_FORMAT", "auto", "json", "text"),  # type: ignore[arg-type]
+        bench=one_of("BENCH", "0", "1") == "1",
+    )
+
+
+def _secret(env: Mapping[str, str], data_dir: Path) -> str:
+    """Return the key from the environment, else the one this laptop made for itself."""
+    secret = env.get("SECRET_KEY", "")
+    if secret:
+        if len(secret) < 32:
+            raise ConfigError("SECRET_KEY is too short: use 32 characters or more")
+        return secret
+    path = data_dir / "secret"
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_text().strip()
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_urlsafe(48))
+    return path.read_text().strip()

@@ -1,0 +1,80 @@
+"""The composition root: the only file that knows every adapter."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+import msgspec
+
+from db.chats import SqlChats
+from db.connect import connect
+from db.migrate import upgrade
+from db.personas import SqlPersonas
+from domain.cards import load
+from domain.persona import Persona
+from domain.ports import Chats, Clock, Embedder, Llm, Personas, Speaker, Transcriber
+from domain.sounds import Sounds
+from domain.turns import Turns
+from infra.clock import SystemClock
+from infra.config import Config
+from infra.engines import Engine, Engines
+from infra.runtime import InlineEmbedder, InlineLlm, InlineSpeaker, InlineTranscriber
+from infra.shelf import FileShelf
+
+log = logging.getLogger(__name__)
+CARDS = Path(__file__).resolve().parent.parent / "characters"
+
+
+class Services(msgspec.Struct, frozen=True):
+    config: Config
+    turns: Turns
+    sounds: Sounds
+    chats: Chats
+    personas: Personas
+    embedder: Embedder
+    engines: Engines
+    clock: Clock
+
+    async def start(self) -> None:
+        """Wake the engines, then make the greetings; runs beside the serving of pages."""
+        await self.engines.wake()
+        await self.sounds.make_ahead(self.personas.all())
+
+    async def stop(self) -> None:
+        await self.turns.close()
+        self.engines.close()
+
+
+def migrate(config: Config) -> list[Persona]:
+    """Bring the database up to date and put the shipped characters into it."""
+    upgrade(config.core_url)
+    cards = load(CARDS)
+    SqlPersonas(connect(config.core_url)).seed(cards)
+    return cards
+
+
+def assemble(config: Config) -> Services:
+    clock = SystemClock()
+    database = connect(config.core_url)
+    chats, personas = SqlChats(database), SqlPersonas(database)
+    asr, llm, tts, embed = _engines(config)
+    speaker = InlineSpeaker(tts)
+    turns = Turns(InlineTranscriber(asr), InlineLlm(llm), speaker, chats, personas, clock)
+    sounds = Sounds(speaker, chats, personas, FileShelf(config.data_dir / "sounds"))
+    # The voice first: with it the greetings of a warm shelf and the first words are never what is waited for.
+    engines = Engines((tts, asr, llm, embed))
+    return Services(config, turns, sounds, chats, personas, InlineEmbedder(embed), engines, clock)
+
+
+def _engines(
+    config: Config,
+) -> tuple[Engine[Transcriber], Engine[Llm], Engine[Speaker], Engine[Embedder]]:
+    if config.engines == "scripted":
+        return _scripted()
+    from functions import weights
+    from functions.asr import Asr
+    from functions.embed import Embed
+    from functions.llm import LlmHandler
+    from functions.tts import Tts
+
+    raise NotImplementedError(weights, Asr, Embed, LlmHandler, Tts, asyncio)
