@@ -43,7 +43,7 @@ def test_what_was_heard_ends_at_a_whole_word() -> None:
     assert heard_part(CUES, 0) == ""
     assert heard_part(CUES, 1000) == "Well now,"
     assert heard_part(CUES, 2000) == "Well now, that is a"
-    assert heard_part(CUES, 1950) == "Well now, that is"
+    assert heard_part(CUES, 1800) == "Well now, that is"
     assert heard_part(CUES, 9999) == "Well now, that is a question. Go on."
 
 
