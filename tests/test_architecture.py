@@ -1,0 +1,46 @@
+"""The shape of the house: who may import whom, and that our plain package names mean our packages."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+OURS = ("domain", "functions", "db", "infra", "web")
+HEAVY = ("torch", "ctranslate2", "onnxruntime", "xllamacpp", "openai", "scipy", "misaki", "jieba")
+
+
+def python(code: str, cwd: Path = ROOT) -> str:
+    """Run `code` in a fresh interpreter and return what it printed."""
+    done = subprocess.run([sys.executable, "-c", code], cwd=cwd, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_imports_follow_the_contracts() -> None:
+    script = Path(sys.executable).with_name("lint-imports")
+    done = subprocess.run([script, "--no-cache"], cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_importing_the_web_app_loads_no_model_package() -> None:
+    if not (ROOT / "web" / "app.py").exists():
+        pytest.skip("web/app.py is not there yet")
+    loaded = python(f"import sys, web.app; print([name for name in {HEAVY!r} if name in sys.modules])")
+    assert loaded.strip() == "[]"
+
+
+def test_our_package_names_are_not_shadowed_from_any_folder(tmp_path: Path) -> None:
+    code = f"import importlib, json; print(json.dumps([importlib.import_module(n).__file__ for n in {OURS!r}]))"
+    files = [Path(file) for file in json.loads(python(code, cwd=tmp_path))]
+    assert files == [ROOT / name / "__init__.py" for name in OURS]
+
+
+def test_every_package_of_ours_is_installed() -> None:
+    import tomllib
+
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    there = {".".join(p.parent.relative_to(ROOT).parts) for name in OURS for p in (ROOT / name).rglob("__init__.py")}
+    assert there == set(project["tool"]["setuptools"]["packages"])

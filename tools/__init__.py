@@ -1,0 +1,1 @@
+"""The commands behind the Makefile: setting up, fetching weights, running suites. Standard library only."""
