@@ -1,0 +1,109 @@
+"""The statements of db/chats.py, made once: building one costs more than running it on SQLite.
+
+Every one asks for the owner too, and answers "not yours" and "not there" alike: with no row. Reads start
+from the chat and join outwards, so that one statement tells "no such chat" from "nothing in it".
+"""
+
+from sqlalchemy import and_, bindparam, delete, insert, select, update
+
+from db.tables.core import chats, messages, turns
+
+CHAT = [
+    chats.c[name]
+    for name in (
+        "id", "guest", "persona_id", "language", "title",
+        "created_at", "spoken_at", "summary", "summary_upto", "deleted_at",
+    )
+]  # fmt: skip
+MESSAGE = [
+    messages.c[name]
+    for name in ("id", "chat_id", "turn_id", "seq", "role", "text", "at", "interrupted", "cues", "receipt")
+]
+
+_OWNED = and_(chats.c.id == bindparam("chat"), chats.c.guest == bindparam("owner"))
+_MINE = and_(_OWNED, chats.c.deleted_at.is_(None))
+_THIS_TURN = and_(turns.c.chat_id == chats.c.id, turns.c.id == bindparam("turn"))
+
+CREATE = insert(chats)
+GET = select(*CHAT).where(_MINE)
+OWNED = select(chats.c.id).where(_OWNED)
+RECENT = (
+    select(*CHAT)
+    .where(chats.c.guest == bindparam("owner"), chats.c.deleted_at.is_(None))
+    .order_by(chats.c.spoken_at.desc())
+    .limit(bindparam("most"))
+)
+RECENT_BEFORE = RECENT.where(chats.c.spoken_at < bindparam("before"))
+RENAME = update(chats).where(_MINE).values(title=bindparam("words"))
+SUMMARISE = (
+    update(chats)
+    .where(_MINE, chats.c.summary_upto <= bindparam("upto"))
+    .values(summary=bindparam("words"), summary_upto=bindparam("upto"))
+)
+DELETE = update(chats).where(_MINE).values(deleted_at=bindparam("now"))
+RESTORE = update(chats).where(_OWNED).values(deleted_at=None)
+
+PURGEABLE = select(chats.c.id).where(chats.c.deleted_at < bindparam("before")).limit(bindparam("most"))
+PURGE = delete(chats).where(chats.c.id.in_(bindparam("ids", expanding=True)), chats.c.deleted_at < bindparam("before"))
+
+MESSAGES = (
+    select(*MESSAGE)
+    .select_from(chats.outerjoin(messages, and_(messages.c.chat_id == chats.c.id, messages.c.seq > bindparam("after"))))
+    .where(_MINE)
+    .order_by(messages.c.seq)
+)
+ONE_MESSAGE = (
+    select(*MESSAGE)
+    .select_from(
+        chats.outerjoin(messages, and_(messages.c.chat_id == chats.c.id, messages.c.id == bindparam("message")))
+    )
+    .where(_MINE)
+)
+TURN = (
+    select(turns.c.id.label("known_turn"), *MESSAGE)
+    .select_from(
+        chats.outerjoin(turns, _THIS_TURN).outerjoin(
+            messages,
+            and_(messages.c.chat_id == turns.c.chat_id, messages.c.seq.between(turns.c.seq, turns.c.seq + 1)),
+        )
+    )
+    .where(_MINE)
+    .order_by(messages.c.seq)
+)
+TURN_OF_KEY = (
+    select(turns.c.id)
+    .select_from(chats.outerjoin(turns, and_(turns.c.chat_id == chats.c.id, turns.c.key == bindparam("key"))))
+    .where(_MINE)
+)
+
+# What writes in a chat begins with the chat's own row: two such units of work queue there, whatever the
+# database, and always lock in the same order.
+OPEN_TURN = update(chats).where(_MINE).values(last_seq=chats.c.last_seq + 2, spoken_at=bindparam("now"))
+SPEAK = update(chats).where(_MINE).values(spoken_at=bindparam("now"))
+LOCK = select(chats.c.id).where(_MINE).with_for_update()
+OPENED = (
+    select(chats.c.last_seq, turns.c.id)
+    .select_from(chats.outerjoin(turns, and_(turns.c.chat_id == chats.c.id, turns.c.key == bindparam("key"))))
+    .where(chats.c.id == bindparam("chat"))
+)
+REPLIED = (
+    select(turns.c.seq, turns.c.forgotten, messages.c.id)
+    .select_from(
+        turns.outerjoin(messages, and_(messages.c.chat_id == turns.c.chat_id, messages.c.seq == turns.c.seq + 1))
+    )
+    .where(turns.c.chat_id == bindparam("chat"), turns.c.id == bindparam("turn"))
+)
+ADD_TURN = insert(turns)
+ADD_MESSAGE = insert(messages)
+REPLACED = ("chat_id", "seq", "text", "at", "interrupted", "cues", "receipt")  # all but the first two change
+REPLACE = (
+    update(messages)
+    .where(messages.c.chat_id == bindparam("new_chat_id"), messages.c.seq == bindparam("new_seq"))
+    .values({name: bindparam(f"new_{name}") for name in REPLACED[2:]})
+)
+FORGET = (
+    update(turns).where(turns.c.chat_id == bindparam("chat"), turns.c.id == bindparam("turn")).values(forgotten=True)
+)
+ERASE = delete(messages).where(
+    messages.c.chat_id == bindparam("chat"), messages.c.seq.between(bindparam("place"), bindparam("place") + 1)
+)

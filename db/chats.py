@@ -1,0 +1,201 @@
+"""Chats in SQL: domain.ports.Chats on SQLite, MySQL or PostgreSQL."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import Connection, Engine, Row, Update
+from sqlalchemy.exc import IntegrityError
+
+from db import chat_sql as sql
+from db.work import check_names, check_texts, known, new_id, reading, writing
+from domain.chat import Chat, Cue, Message, Receipt, Reply
+from domain.errors import Conflict, NotFound
+from domain.persona import Language
+
+PURGE_AT_ONCE = 200  # chats erased in one transaction, so that nobody waits long for the write lock
+Found = TypeVar("Found")
+
+_encode = msgspec.json.Encoder().encode
+_cues = msgspec.json.Decoder(tuple[Cue, ...]).decode
+_receipt = msgspec.json.Decoder(Receipt).decode
+
+
+class SqlChats:
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    # -- chats -------------------------------------------------------------------------------------
+
+    def create(self, guest: str, persona_id: str, language: Language, title: str, now: datetime) -> Chat:
+        check_names(guest, persona_id)
+        check_texts(title)
+        chat = Chat(new_id(), guest, persona_id, language, title, now, now)
+        with writing(self._engine) as connection:
+            connection.execute(sql.CREATE, {**msgspec.structs.asdict(chat), "last_seq": 0})
+        return chat
+
+    def get(self, guest: str, chat_id: str) -> Chat:
+        with reading(self._engine) as connection:
+            return _chat(connection, _mine(guest, chat_id))
+
+    def recent(self, guest: str, limit: int = 50, before: datetime | None = None) -> list[Chat]:
+        if not known(guest):
+            return []
+        statement = sql.RECENT if before is None else sql.RECENT_BEFORE
+        values = {"owner": guest, "most": limit} | ({} if before is None else {"before": before})
+        with reading(self._engine) as connection:
+            return [Chat(*row) for row in connection.execute(statement, values)]
+
+    def rename(self, guest: str, chat_id: str, title: str) -> Chat:
+        check_texts(title)
+        return self._change(sql.RENAME, _mine(guest, chat_id), words=title)
+
+    def delete(self, guest: str, chat_id: str, now: datetime) -> None:
+        """Deleting it again changes nothing: the first time counts for `purge`."""
+        mine = _mine(guest, chat_id)
+        with writing(self._engine) as connection:
+            if not connection.execute(sql.DELETE, mine | {"now": now}).rowcount:
+                _exists(connection.execute(sql.OWNED, mine).first())
+
+    def restore(self, guest: str, chat_id: str) -> Chat:
+        return self._change(sql.RESTORE, _mine(guest, chat_id))
+
+    def purge(self, deleted_before: datetime) -> int:
+        gone = 0
+        while True:
+            with writing(self._engine) as connection:
+                # Asked again in the DELETE, since a chat may be restored in between: it then stays.
+                ids = connection.scalars(sql.PURGEABLE, {"before": deleted_before, "most": PURGE_AT_ONCE}).all()
+                if not ids:
+                    return gone
+                gone += connection.execute(sql.PURGE, {"ids": ids, "before": deleted_before}).rowcount
+
+    def summarise(self, guest: str, chat_id: str, summary: str, upto: int) -> Chat:
+        """A summary that covers less than the one that is kept came too late: it changes nothing."""
+        check_texts(summary)
+        return self._change(sql.SUMMARISE, _mine(guest, chat_id), words=summary, upto=upto)
+
+    def _change(self, statement: Update, mine: Mapping[str, str], **values: object) -> Chat:
+        with writing(self._engine) as connection:
+            connection.execute(statement, {**mine, **values})
+            return _chat(connection, mine)
+
+    # -- what was said -----------------------------------------------------------------------------
+
+    def messages(self, guest: str, chat_id: str, after: int = 0) -> list[Message]:
+        with reading(self._engine) as connection:
+            rows = connection.execute(sql.MESSAGES, _mine(guest, chat_id) | {"after": after}).all()
+        _exists(rows)
+        return [_message(row) for row in rows if row.id is not None]
+
+    def message(self, guest: str, chat_id: str, message_id: str) -> Message:
+        mine = _mine(guest, chat_id)
+        with reading(self._engine) as connection:
+            row = _exists(connection.execute(sql.ONE_MESSAGE, mine | {"message": _or_none(message_id)}).first())
+        if row.id is None:
+            raise NotFound("message_gone")
+        return _message(row)
+
+    def heard(self, guest: str, chat_id: str, turn_id: str, key: str, text: str, now: datetime) -> Message:
+        check_names(turn_id, key)
+        check_texts(text)
+        mine = _mine(guest, chat_id)
+        try:
+            with writing(self._engine) as connection:
+                _exists(connection.execute(sql.OPEN_TURN, mine | {"now": now}).rowcount)
+                last, before = connection.execute(sql.OPENED, {"chat": chat_id, "key": key}).one()
+                if before is not None:
+                    raise Conflict("turn_exists", turn_id=before)
+                message = Message(new_id(), chat_id, turn_id, last - 1, "user", text, now)
+                turn = {"chat_id": chat_id, "id": turn_id, "key": key, "seq": message.seq, "forgotten": False}
+                connection.execute(sql.ADD_TURN, turn)
+                connection.execute(sql.ADD_MESSAGE, _row(message))
+                return message
+        except IntegrityError as error:  # the turn was opened before, under another key
+            raise Conflict("turn_exists", turn_id=self.turn_of_key(guest, chat_id, key) or turn_id) from error
+
+    def said(self, guest: str, chat_id: str, turn_id: str, reply: Reply, now: datetime) -> Message:
+        """Raises NotFound("turn_gone") for a turn that was never opened or that was forgotten."""
+        check_texts(reply.text, *(cue.text for cue in reply.cues))
+        mine = _mine(guest, chat_id)
+        with writing(self._engine) as connection:
+            _exists(connection.execute(sql.SPEAK, mine | {"now": now}).rowcount)
+            turn = connection.execute(sql.REPLIED, {"chat": chat_id, "turn": _or_none(turn_id)}).first()
+            if turn is None or turn.forgotten:
+                raise NotFound("turn_gone")
+            message = Message(
+                turn.id or new_id(), chat_id, turn_id, turn.seq + 1, "assistant", reply.text, now,
+                reply.interrupted, reply.cues, reply.receipt,
+            )  # fmt: skip
+            row = _row(message)
+            if turn.id is None:
+                connection.execute(sql.ADD_MESSAGE, row)
+            else:
+                connection.execute(sql.REPLACE, {f"new_{name}": row[name] for name in sql.REPLACED})
+        return message
+
+    def unsay(self, guest: str, chat_id: str, turn_id: str) -> None:
+        """Of a turn that was never opened there is nothing to forget; that is no error."""
+        mine = _mine(guest, chat_id)
+        this = {"chat": chat_id, "turn": _or_none(turn_id)}
+        with writing(self._engine) as connection:
+            _exists(connection.execute(sql.LOCK, mine).first())
+            turn = connection.execute(sql.REPLIED, this).first()
+            if turn is not None:
+                connection.execute(sql.FORGET, this)
+                connection.execute(sql.ERASE, {"chat": chat_id, "place": turn.seq})
+
+    def turn(self, guest: str, chat_id: str, turn_id: str) -> tuple[Message | None, Message | None]:
+        """A forgotten turn gives (None, None)."""
+        mine = _mine(guest, chat_id)
+        with reading(self._engine) as connection:
+            rows = connection.execute(sql.TURN, mine | {"turn": _or_none(turn_id)}).all()
+        if _exists(rows)[0].known_turn is None:
+            raise NotFound("turn_gone")
+        found = {message.role: message for message in (_message(row) for row in rows if row.id is not None)}
+        return found.get("user"), found.get("assistant")
+
+    def turn_of_key(self, guest: str, chat_id: str, key: str) -> str | None:
+        mine = _mine(guest, chat_id)
+        with reading(self._engine) as connection:
+            row = _exists(connection.execute(sql.TURN_OF_KEY, mine | {"key": _or_none(key)}).first())
+        turn_id: str | None = row[0]
+        return turn_id
+
+
+def _mine(guest: str, chat_id: str) -> dict[str, str]:
+    if not known(guest, chat_id):
+        raise NotFound("chat_gone")
+    return {"chat": chat_id, "owner": guest}
+
+
+def _exists(found: Found | None) -> Found:
+    """Pass on what a statement about the caller's own chat found: a row, rows or a count of them."""
+    if not found:
+        raise NotFound("chat_gone")
+    return found
+
+
+def _or_none(name: str) -> str | None:
+    """Return an id to look for; NULL, which equals nothing, where it could not be kept in the first place."""
+    return name if known(name) else None
+
+
+def _chat(connection: Connection, mine: Mapping[str, str]) -> Chat:
+    return Chat(*_exists(connection.execute(sql.GET, mine).first()))
+
+
+def _message(row: Row[Any]) -> Message:
+    return Message(
+        row.id, row.chat_id, row.turn_id, row.seq, row.role, row.text, row.at, row.interrupted,
+        _cues(row.cues) if row.cues else (), _receipt(row.receipt) if row.receipt else None,
+    )  # fmt: skip
+
+
+def _row(message: Message) -> dict[str, object]:
+    return msgspec.structs.asdict(message) | {
+        "cues": _encode(message.cues).decode() if message.cues else None,
+        "receipt": _encode(message.receipt).decode() if message.receipt else None,
+    }

@@ -1,0 +1,79 @@
+"""The tables behind CORE_URL: chats, what was said in them, and the characters.
+
+Every index serves a query of db/chats.py; tests/db/test_plans.py shows that each query has its index.
+"""
+
+from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, String, Table, UniqueConstraint
+
+from db.tables.types import TABLE_OPTIONS, Moment, Name, Words
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+chats = Table(
+    "chats",
+    metadata,
+    Column("id", Name, primary_key=True),
+    Column("guest", Name, nullable=False),
+    # No foreign key: a chat outlives its character, and the characters' rows are not locked by every new chat.
+    Column("persona_id", Name, nullable=False),
+    Column("language", String(8), nullable=False),
+    Column("title", Words, nullable=False),
+    Column("created_at", Moment, nullable=False),
+    Column("spoken_at", Moment, nullable=False),
+    Column("summary", Words, nullable=False),
+    Column("summary_upto", Integer, nullable=False),
+    Column("deleted_at", Moment),
+    Column("last_seq", Integer, nullable=False),  # the highest `seq` given out to a message
+    Index(None, "guest", "spoken_at"),
+    Index(None, "deleted_at"),
+    **TABLE_OPTIONS,
+)
+
+turns = Table(
+    "turns",
+    metadata,
+    Column("chat_id", Name, ForeignKey(chats.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("id", Name, primary_key=True),
+    Column("key", Name, nullable=False),  # the idempotency key of the request
+    # The user's message has this `seq`, the reply the next: a reply that comes late, after the user has
+    # spoken again, still stands right below what it answers.
+    Column("seq", Integer, nullable=False),
+    Column("forgotten", Boolean, nullable=False),
+    UniqueConstraint("chat_id", "key"),
+    **TABLE_OPTIONS,
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    # This key keeps the messages of a chat side by side on MySQL, and makes two replies to one turn impossible.
+    Column("chat_id", Name, ForeignKey(chats.c.id, ondelete="CASCADE"), primary_key=True),
+    Column("seq", Integer, primary_key=True, autoincrement=False),
+    Column("id", Name, nullable=False),
+    Column("turn_id", Name, nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("text", Words, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("interrupted", Boolean, nullable=False),
+    Column("cues", Words),  # JSON, a list of domain.chat.Cue
+    Column("receipt", Words),  # JSON, a domain.chat.Receipt
+    UniqueConstraint("id"),
+    **TABLE_OPTIONS,
+)
+
+personas = Table(
+    "personas",
+    metadata,
+    Column("id", Name, primary_key=True),
+    Column("card", Words, nullable=False),  # JSON, a domain.persona.Persona
+    Column("place", Integer),  # its place in the gallery; NULL: no longer shipped
+    Column("removed_at", Moment),  # when the operator took it away
+    **TABLE_OPTIONS,
+)

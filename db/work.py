@@ -1,0 +1,102 @@
+"""Units of work: one transaction each, and the database's troubles in the domain's words."""
+
+import base64
+import logging
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from db.connect import WRITES
+from db.tables.types import NAME_CHARS
+from domain.errors import BadInput, Unavailable
+
+log = logging.getLogger(__name__)
+ALONE_WAIT_S = 120  # a migration of a large database takes a while
+_ALONE = 7_210_001  # the name of our lock: any number, the same for every process
+
+
+@contextmanager
+def reading(engine: Engine) -> Iterator[Connection]:
+    """A view of one moment. Raises Unavailable("store_unavailable")."""
+    with _troubles(), engine.connect() as connection:
+        yield connection
+
+
+@contextmanager
+def writing(engine: Engine) -> Iterator[Connection]:
+    """Everything or nothing: what is done here is kept when the block ends, dropped when it raises.
+
+    Raises Unavailable("store_unavailable").
+    """
+    with _troubles(), engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
+        yield connection
+
+
+@contextmanager
+def alone(engine: Engine) -> Iterator[Connection]:
+    """Like `writing`, and no other process of ours is in such a block of this database at the same time.
+
+    On SQLite `writing` is that already; PostgreSQL and MySQL have named locks. MySQL commits each statement
+    that changes a table at once, the others all of them together.
+    """
+    with writing(engine) as connection:
+        if engine.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:name)"), {"name": _ALONE})
+        if engine.name != "mysql":
+            yield connection
+            return
+        name: dict[str, object] = {"name": f"{_ALONE} {engine.url.database}"[:64]}  # locks are the whole server's
+        if connection.scalar(text("SELECT GET_LOCK(:name, :wait)"), name | {"wait": ALONE_WAIT_S}) != 1:
+            raise Unavailable("store_unavailable")
+        try:
+            yield connection
+        finally:
+            connection.execute(text("SELECT RELEASE_LOCK(:name)"), name)
+
+
+@contextmanager
+def _troubles() -> Iterator[None]:
+    """Server away, file locked for too long, disk full, pool used up: try again later."""
+    try:
+        yield
+    except (OperationalError, InterfaceError) as error:
+        log.error("the database failed: %s", error.orig)
+        raise Unavailable("store_unavailable") from error
+    except PoolTimeoutError as error:
+        log.error("no database connection came free: %s", error)
+        raise Unavailable("store_unavailable") from error
+
+
+def new_id() -> str:
+    """Return 20 characters of a-z and 2-7, 100 random bits: safe in a URL, a file name and a CSS selector."""
+    return base64.b32encode(secrets.token_bytes(13))[:20].decode().lower()
+
+
+def storable(text: str) -> bool:
+    """Tell whether every database here can hold the text: PostgreSQL has no NUL, UTF-8 no lone surrogates."""
+    if "\0" in text:
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def known(*names: str) -> bool:
+    """Tell whether these could be ids that are kept here; what cannot be stored is not there."""
+    return all(len(name) <= NAME_CHARS and storable(name) for name in names)
+
+
+def check_names(*names: str) -> None:
+    if not known(*names):
+        raise BadInput("text_unreadable")
+
+
+def check_texts(*texts: str) -> None:
+    if not all(map(storable, texts)):
+        raise BadInput("text_unreadable")
