@@ -1,6 +1,8 @@
 """What every test shares: asyncio as the async backend, and honest skips for suites that need more than Python."""
 
 import os
+import shutil
+from collections.abc import Callable
 
 import pytest
 
@@ -14,13 +16,23 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+def lacks_weights() -> str:
+    absent = weights.missing([*weights.needed("small"), *weights.needed("tiny")])
+    return f"no weights yet (make models fetches them): {', '.join(absent)}" if absent else ""
+
+
+def lacks_browser() -> str:
+    there = any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
+    return "" if there else "needs Chromium on the PATH"
+
+
+LACKS: dict[str, Callable[[], str]] = {"models": lacks_weights, "browser": lacks_browser}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip tests of real models where their weights are absent; on CI an absent weight is a failure, not a skip."""
-    with_models = [item for item in items if item.get_closest_marker("models")]
-    if not with_models or CI:
-        return
-    absent = weights.missing(weights.needed("small") + weights.needed("tiny"))
-    if absent:
-        reason = f"weights are not here yet: {', '.join(sorted(absent))} (make models fetches them)"
-        for item in with_models:
+    """Skip, with the reason, what cannot run here. On CI nothing is skipped: what is absent fails there."""
+    for marker, lacks in LACKS.items():
+        marked = [item for item in items if item.get_closest_marker(marker)]
+        reason = lacks() if marked and not CI else ""
+        for item in marked if reason else []:
             item.add_marker(pytest.mark.skip(reason=reason))

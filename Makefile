@@ -1,0 +1,45 @@
+# Every target sets up what it needs. The work is in tools/*.py; `make` alone lists the targets.
+PARLEY := tools/python -m
+
+.DEFAULT_GOAL := help
+.PHONY: help run setup test check lint browser models servers bench verify-weights lock clean
+
+help: ## list the targets
+	@echo "Parley: talk, by voice, with a character."
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-15s %s\n", $$1, $$2 }'
+
+run: ## set up on the first start, then serve on http://127.0.0.1:7210 (PORT= MODELS=small ENGINES=scripted)
+	@$(PARLEY) tools.run
+
+setup: ## everything `make run` does before it serves
+	@$(PARLEY) tools.run --only-setup
+
+test: ## the default tests: about a minute, no models, no browser
+	@$(PARLEY) tools.suites test
+
+check: ## lint, types, import contracts and the default tests
+	@$(PARLEY) tools.suites lint test
+
+lint: ## ruff, mypy and the import contracts
+	@$(PARLEY) tools.suites lint
+
+browser: ## a real Chromium speaks to a character
+	@$(PARLEY) tools.suites browser
+
+models: ## the real (small) models: what one speaks, another hears
+	@$(PARLEY) tools.suites models
+
+servers: ## the stores on PostgreSQL, MariaDB and Redis
+	@$(PARLEY) tools.suites servers
+
+bench: ## latency of the real engines, overhead with scripted ones
+	@$(PARLEY) tools.suites bench
+
+verify-weights: ## read every model file again and compare its sha256
+	@$(PARLEY) tools.get_weights --verify
+
+lock: ## resolve the pinned packages anew into requirements/*.txt
+	@$(PARLEY) tools.lock
+
+clean: ## remove the environment and caches, keep chats and weights
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache parley.egg-info

@@ -1,0 +1,116 @@
+"""`make run`: from a bare checkout to a page that talks. Everything is there already? Then it starts at once."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import NoReturn
+
+from functions import weights
+from tools import environment
+from tools.say import ROOT, Problem, guard, say
+
+BRAINS = {"default": "Qwen2.5-Coder 1.5B", "small": "Qwen2.5-Coder 0.5B", "tiny": "SmolLM2 135M (English only)"}
+
+
+def main() -> int:
+    began = time.monotonic()
+    only_setup = sys.argv[1:] == ["--only-setup"]
+    host, port = os.environ.get("HOST") or "127.0.0.1", _port()
+    scripted = _choice("ENGINES", "real", "scripted") == "scripted"
+    models = _choice("MODELS", *BRAINS)
+    llm_url = os.environ.get("LLM_BASE_URL", "")
+    names = [] if scripted else weights.needed(models, llm_url=bool(llm_url))
+    if not only_setup:
+        _require_free(host, port)
+    _require_space(names)
+    fetched = environment.ensure("base" if scripted else "models")
+    absent = weights.missing(names)
+    if absent:
+        get_weights(names)
+    seconds = time.monotonic() - began
+    if fetched or absent:
+        say(f"Set up in {seconds:.0f} s. The next start takes a few seconds.")
+    if only_setup:
+        return 0
+    brain = f"{os.environ.get('LLM_MODEL', '')} at {llm_url}" if llm_url else BRAINS[models]
+    say(banner(host, port, None if scripted else brain))
+    os.chdir(ROOT)
+    return become(environment.PYTHON, "-m", "web")
+
+
+def become(program: Path, *arguments: str) -> NoReturn:
+    """Turn into the server, so that Ctrl-C and signals reach it and nothing stands between."""
+    os.execv(program, [str(program), *arguments])  # noqa: S606
+
+
+def get_weights(names: list[str]) -> None:
+    """Fetch what is missing, and prepare what has to be: in the environment, whose packages that takes."""
+    done = subprocess.run([environment.PYTHON, "-m", "tools.get_weights", *names], cwd=ROOT)
+    if done.returncode:
+        sys.exit(done.returncode)  # it has said why
+
+
+def banner(host: str, port: int, brain: str | None) -> str:
+    """Return the lines that greet the person: where to go and what is behind it. No brain: scripted engines."""
+    address = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104 - only compared
+    rows = [("address", address)]
+    if brain is None:
+        rows.append(("engines", "scripted: fixed words and sounds, no models"))
+    else:
+        rows += [
+            ("hears", "Whisper base"),
+            ("thinks", brain),
+            ("speaks", "hibari (English), Kokoro 82M (Chinese and more voices)"),
+        ]
+    return "\n".join(["", "Parley", *(f"  {what:<8} {value}" for what, value in rows), "  stop it with Ctrl-C", ""])
+
+
+def _port() -> int:
+    port = os.environ.get("PORT") or "7210"
+    if not port.isdecimal() or not 1 <= int(port) <= 65535:
+        raise Problem(f"PORT={port}: use a number from 1 to 65535.")
+    return int(port)
+
+
+def _choice(name: str, *allowed: str) -> str:
+    value = os.environ.get(name) or allowed[0]
+    if value not in allowed:
+        raise Problem(f"{name}={value}: use one of {', '.join(allowed)}.")
+    return value
+
+
+def _require_free(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as trial:
+        trial.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            trial.bind((host, port))
+        except PermissionError:
+            raise Problem(f"Port {port} needs special rights. Choose another: make run PORT=7210") from None
+        except OSError as error:
+            if error.errno in (98, 48):  # in use, on Linux and macOS
+                raise Problem(f"Port {port} is taken. Choose another: make run PORT={port % 65535 + 1}") from None
+            raise Problem(f"HOST={host}: {error.strerror or error}.") from None
+
+
+def _require_space(names: list[str]) -> None:
+    """Say at once that the disk is too small, rather than after ten minutes of downloading."""
+    files = weights.load_manifest()
+    need = sum(files[name].size for name in weights.missing(names))
+    place: Path = weights.cache_dir()
+    while not place.exists():
+        place = place.parent
+    free = shutil.disk_usage(place).free
+    if need and free < need + weights.MARGIN:
+        raise Problem(
+            f"Not enough disk: the models need {(need + weights.MARGIN) / 1e9:.1f} GB in {weights.cache_dir()}, "
+            f"{free / 1e9:.1f} GB are free.\nKeep them elsewhere: make run PARLEY_CACHE=/another/disk"
+        )
+
+
+if __name__ == "__main__":
+    guard(main)
