@@ -17,7 +17,8 @@ def connect(url: str, wait_s: float = 10) -> Engine:
     """Return an engine for `sqlite:///file`, `mysql://...` or `postgresql://...`; nothing is opened yet.
 
     A SQLite file and its folder are made when they are missing, readable by their owner only; `wait_s` is
-    how long a writer waits there for the one before it. Raises ValueError for a URL that cannot be used, in words for whoever set it.
+    how long a writer waits there for the one before it. Raises ValueError for a URL that cannot be used,
+    in words for whoever set it.
     """
     target = _target(url)
     try:
