@@ -1,0 +1,330 @@
+import asyncio
+from contextlib import aclosing
+
+import numpy as np
+import pytest
+
+from domain.audio import HEARD_RATE, Audio
+from domain.chat import Chat
+from domain.errors import BadInput, NotFound, ParleyError, TooLong
+from domain.events import Began, Done, Event, Failed, Heard, Said, Sound, Unheard
+from domain.ports import Llm, Speaker, Transcriber
+from domain.turn import Ask, Turn
+from domain.turns import Turns
+from infra.clock import SystemClock
+from tests.fakes import GUEST, SOCRATES, Ear, Mind, Mouth
+from tests.fakes_stores import MemoryChats, MemoryPersonas
+
+pytestmark = pytest.mark.anyio
+_T = np.arange(HEARD_RATE) / HEARD_RATE
+SPEECH = Audio.of((0.3 * np.sin(2 * np.pi * 200 * _T)).astype(np.float32), HEARD_RATE).wav()
+KEY = "key-00000001"
+
+
+class Room:
+    """A chat with Socrates, its store and its turns."""
+
+    def __init__(self, ear: Transcriber | None = None, mind: Llm | None = None, mouth: Speaker | None = None) -> None:
+        self.chats = MemoryChats()
+        self.personas = MemoryPersonas()
+        self.personas.seed([SOCRATES])
+        self.clock = SystemClock()
+        self.mind = mind or Mind("Well now, ", "what is it ", "that you mean? ", "Tell me.")
+        self.turns = Turns(ear or Ear(), self.mind, mouth or Mouth(), self.chats, self.personas, self.clock)
+        self.chat: Chat = self.chats.create(GUEST, "socrates", "en", "", self.clock.now())
+
+    async def begin(self, key: str = KEY, **ask: object) -> Turn:
+        sent = {"speech": SPEECH} if not ask else ask
+        turn = await self.turns.begin(GUEST, self.chat.id, Ask(key, self.clock.monotonic(), **sent))  # type: ignore[arg-type]
+        assert isinstance(turn, Turn)
+        return turn
+
+    def said(self) -> list[tuple[str, str, bool]]:
+        return [(m.role, m.text, m.interrupted) for m in self.chats.messages(GUEST, self.chat.id)]
+
+
+async def follow(turn: Turn, after: int = 0) -> list[Event]:
+    return [event async for _, event in turn.events(after)]
+
+
+async def test_a_turn_is_heard_then_said_piece_by_piece_then_done() -> None:
+    room = Room()
+    events = await follow(await room.begin())
+    kinds = [type(e).__name__ for e in events]
+    assert kinds == ["Began", "Heard", "Said", "Sound", "Sound", "Said", *["Sound"] * 6, "Said", "Sound", "Sound", "Done"]
+    assert isinstance(events[1], Heard) and events[1].message.text == "Go on"
+    assert [e.text for e in events if isinstance(e, Said)] == ["Well now,", " what is it that you mean?", " Tell me."]
+    assert [e.start_ms for e in events if isinstance(e, Said)] == [0, 200, 800]
+    done = events[-1]
+    assert isinstance(done, Done) and done.message is not None and done.ms == 1000
+    assert room.said() == [("user", "Go on", False), ("assistant", "Well now, what is it that you mean? Tell me.", False)]
+
+
+async def test_the_receipt_names_every_phase_in_order() -> None:
+    events = await follow(await Room(ear=Ear(delay_s=0.01)).begin())
+    done = events[-1]
+    assert isinstance(done, Done)
+    r = done.receipt
+    assert 0 <= r.upload <= r.asr <= r.first_token <= r.first_clause <= r.first_sound <= r.total
+    assert done.message is not None and done.message.receipt == r
+
+
+async def test_the_first_sound_comes_before_the_last_word_is_written() -> None:
+    room = Room(mind=Mind("Ah, my friend, ", "here", " is", " much", " more."))
+    written: list[str] = []
+
+    class Watched(Mind):
+        async def reply(self, prompt):  # type: ignore[no-untyped-def]
+            for delta in ("Ah, my friend,", " the rest", " comes later.", " And more."):
+                written.append(delta)
+                yield delta
+                await asyncio.sleep(0.02)
+
+    room = Room(mind=Watched())
+    async with aclosing((await room.begin()).events()) as events:
+        async for _, event in events:
+            if isinstance(event, Sound):
+                break
+    assert len(written) < 4
+
+
+async def test_typed_words_take_the_same_road_without_the_ear() -> None:
+    ear = Ear()
+    room = Room(ear=ear)
+    events = await follow(await room.begin(text=" What is virtue? "))
+    assert not ear.calls
+    assert room.said()[0] == ("user", "What is virtue?", False)
+    assert isinstance(events[-1], Done)
+
+
+@pytest.mark.parametrize("ear", [Ear(""), Ear("  ")])
+async def test_silence_gets_a_kind_line_and_leaves_no_trace(ear: Ear) -> None:
+    room = Room(ear=ear)
+    events = await follow(await room.begin())
+    assert [type(e).__name__ for e in events] == ["Began", "Unheard", "Said", *["Sound"] * 3, "Done"]
+    assert events[1] == Unheard("Say that again?")
+    done = events[-1]
+    assert isinstance(done, Done) and done.message is None
+    assert room.said() == []
+
+
+async def test_a_tap_too_short_to_be_speech_is_not_transcribed() -> None:
+    ear = Ear()
+    room = Room(ear=ear)
+    events = await follow(await room.begin(speech=Audio(bytes(2000), HEARD_RATE).wav()))
+    assert isinstance(events[1], Unheard) and not ear.calls
+
+
+async def test_interrupting_keeps_exactly_what_was_heard() -> None:
+    room = Room(mind=Mind("One two, ", "three four five six. ", "Seven eight nine ten.", " Eleven.", pause_s=0.01))
+    turn = await room.begin()
+    async with aclosing(turn.events()) as events:
+        async for _, event in events:
+            if isinstance(event, Said) and event.piece == 2:
+                break
+    await room.turns.stop(GUEST, room.chat.id, turn.id, 410, superseded=False)
+    assert room.said() == [("user", "Go on", False), ("assistant", "One two, three four", True)]
+    assert room.mind.stopped == 1  # type: ignore[attr-defined]
+
+
+async def test_interrupting_a_reply_that_is_already_written_cuts_it_to_what_was_heard() -> None:
+    room = Room()
+    turn = await room.begin()
+    await follow(turn)
+    await room.turns.stop(GUEST, room.chat.id, turn.id, 500, superseded=False)
+    assert room.said()[1] == ("assistant", "Well now, what is it", True)
+    await room.turns.stop(GUEST, room.chat.id, turn.id, 9_000, superseded=False)
+    assert room.said()[1] == ("assistant", "Well now, what is it", True)
+
+
+async def test_speaking_on_before_the_first_sound_forgets_the_turn() -> None:
+    room = Room(mind=Mind("Late.", pause_s=5))
+    turn = await room.begin()
+    await asyncio.sleep(0.02)
+    await room.turns.stop(GUEST, room.chat.id, turn.id, 0, superseded=True)
+    assert room.said() == []
+    assert isinstance((await follow(turn))[-1], Done)
+
+
+async def test_a_stop_before_anything_sounded_keeps_the_question_only() -> None:
+    room = Room(mind=Mind("Late.", pause_s=5))
+    turn = await room.begin()
+    await asyncio.sleep(0.02)
+    await room.turns.stop(GUEST, room.chat.id, turn.id, 0, superseded=False)
+    assert room.said() == [("user", "Go on", False)]
+
+
+async def test_twenty_posts_of_one_key_are_one_turn() -> None:
+    room = Room()
+    turns = await asyncio.gather(*[room.begin() for _ in range(20)])
+    assert len({turn.id for turn in turns}) == 1
+    logs = await asyncio.gather(*[follow(turn) for turn in turns])
+    assert all(log == logs[0] for log in logs)
+    assert [role for role, _, _ in room.said()] == ["user", "assistant"]
+
+
+async def test_the_same_key_in_another_guests_hands_opens_nothing() -> None:
+    room = Room()
+    await follow(await room.begin())
+    with pytest.raises(NotFound):
+        await room.turns.begin("guest-2", room.chat.id, Ask(KEY, 0.0, text="Hello"))
+
+
+async def test_a_key_used_before_a_restart_tells_the_turn_again() -> None:
+    room = Room()
+    await follow(await room.begin())
+    again = Turns(Ear(), room.mind, Mouth(), room.chats, room.personas, room.clock)
+    turn = await again.begin(GUEST, room.chat.id, Ask(KEY, 0.0, speech=SPEECH))
+    events = [event async for _, event in turn.events()]
+    assert [type(e).__name__ for e in events] == ["Began", "Heard", "Said", "Said", "Said", "Done"]
+    assert [role for role, _, _ in room.said()] == ["user", "assistant"]
+
+
+async def test_a_reader_who_comes_back_misses_nothing_and_gets_nothing_twice() -> None:
+    room = Room(mouth=Mouth(pause_s=0.005))
+    turn = await room.begin()
+    seen: list[tuple[int, Event]] = []
+    while not seen or not isinstance(seen[-1][1], Done):
+        async with aclosing(turn.events(len(seen))) as events:
+            async for item in events:
+                seen.append(item)
+                if len(seen) % 3 == 0:
+                    break
+    assert [number for number, _ in seen] == list(range(1, len(seen) + 1))
+    assert [event for _, event in seen] == await follow(turn)
+
+
+async def test_a_turn_nobody_follows_is_stopped_after_the_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("domain.turn.GRACE_S", 0.02)
+    room = Room(mind=Mind(*["word "] * 500, pause_s=0.01))
+    turn = await room.begin()
+    async with aclosing(turn.events()) as events:
+        async for _, event in events:
+            if isinstance(event, Heard):
+                break
+    await asyncio.sleep(0.15)
+    assert turn.ended
+    assert room.mind.stopped == 1  # type: ignore[attr-defined]
+
+
+async def test_a_reader_who_returns_within_the_grace_finds_the_turn_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("domain.turn.GRACE_S", 0.2)
+    room = Room(mind=Mind("One two, ", "three four.", pause_s=0.1))
+    turn = await room.begin()
+    async with aclosing(turn.events()) as events:
+        await anext(events)
+    await asyncio.sleep(0.05)
+    events_again = await follow(turn, after=1)
+    assert isinstance(events_again[-1], Done) and not events_again[-1].interrupted
+
+
+async def test_speaking_in_a_chat_stops_the_turn_that_still_runs_there() -> None:
+    room = Room(mind=Mind("One two, ", "three.", pause_s=0.05))
+    first = await room.begin()
+    second = await room.begin("key-00000002", text="Wait")
+    assert first.ended
+    assert isinstance((await follow(second))[-1], Done)
+
+
+@pytest.mark.parametrize(
+    ("room", "code"),
+    [
+        (Room(ear=Ear(error="asr_failed")), "asr_failed"),
+        (Room(mind=Mind("One two, ", "three.", fail_after=0)), "llm_failed"),
+        (Room(mouth=Mouth(error="tts_failed")), "tts_failed"),
+    ],
+)
+async def test_an_engine_that_fails_ends_the_turn_with_an_event(room: Room, code: str) -> None:
+    events = await follow(await room.begin())
+    assert events[-1] == Failed(code, {}, True)
+    assert not room.turns.running
+
+
+async def test_a_reply_that_breaks_off_keeps_what_was_spoken() -> None:
+    room = Room(mind=Mind("One two, three four. ", "Five six.", fail_after=1))
+    await follow(await room.begin())
+    assert room.said()[-1][:2] == ("assistant", "One two, three four.")
+
+
+@pytest.mark.parametrize(
+    ("ask", "error", "code"),
+    [
+        ({"text": "a\x00b"}, BadInput, "text_unreadable"),
+        ({"text": "\ud800"}, BadInput, "text_unreadable"),
+        ({"text": " \n "}, BadInput, "text_empty"),
+        ({"text": "a" * 1_000_000}, TooLong, "text_too_long"),
+        ({"speech": b""}, BadInput, "speech_empty"),
+        ({"speech": b"not sound"}, BadInput, "speech_unreadable"),
+        ({"speech": Audio(bytes(2 * 61 * 8000), 8000).wav()}, TooLong, "speech_too_long"),
+        ({"utterance": "u-1234567"}, BadInput, "nothing_said"),
+        ({"key": "short", "text": "hi"}, BadInput, "key_bad"),
+    ],
+)
+async def test_what_cannot_be_a_turn_is_refused_before_it_begins(ask: dict, error: type, code: str) -> None:  # type: ignore[type-arg]
+    room = Room()
+    with pytest.raises(ParleyError) as refused:
+        await room.begin(**ask)
+    assert type(refused.value) is error and refused.value.code == code
+    assert room.said() == [] and not room.turns.running
+    assert isinstance((await follow(await room.begin(text="Hello")))[-1], Done)
+
+
+async def test_a_character_taken_away_mid_chat_is_missed_politely() -> None:
+    room = Room()
+    await follow(await room.begin())
+    room.personas.remove("socrates", room.clock.now())
+    with pytest.raises(NotFound) as missed:
+        await room.begin("key-00000002", text="Still there?")
+    assert missed.value.code == "character_gone"
+
+
+async def test_the_prompt_holds_the_greeting_and_what_was_said_before() -> None:
+    room = Room()
+    await follow(await room.begin())
+    await follow(await room.begin("key-00000002", text="And then?"))
+    lines = [line.text for line in room.mind.prompts[-1].lines]  # type: ignore[attr-defined]
+    assert lines == [
+        "Welcome. What brings you?", "Go on", "Well now, what is it that you mean? Tell me.", "And then?"
+    ]  # fmt: skip
+
+
+async def test_the_chat_is_named_after_its_first_words() -> None:
+    room = Room()
+    await follow(await room.begin(text="What is   courage,\nreally?"))
+    await asyncio.sleep(0.05)
+    assert room.chats.get(GUEST, room.chat.id).title == "What is courage, really?"
+
+
+async def test_a_long_chat_is_summed_up_between_turns_not_during_them() -> None:
+    room = Room(mind=Mind("word " * 150))
+    for number in range(12):
+        await follow(await room.begin(f"key-{number:08}", text="many words " * 20))
+        await asyncio.sleep(0.02)
+    chat = room.chats.get(GUEST, room.chat.id)
+    assert chat.summary and chat.summary_upto > 0
+    assert any(p.chat_id == "summary" for p in room.mind.prompts)  # type: ignore[attr-defined]
+    assert chat.summary in room.mind.prepared[-1].system  # type: ignore[attr-defined]
+
+
+async def test_opening_a_chat_has_the_prompt_read_ahead() -> None:
+    room = Room()
+    await room.turns.prepare(GUEST, room.chat.id)
+    await asyncio.sleep(0.01)
+    assert room.mind.prepared[0].chat_id == room.chat.id  # type: ignore[attr-defined]
+
+
+async def test_closing_keeps_what_was_said() -> None:
+    room = Room(mind=Mind("One two, ", "three four. ", *["five "] * 100, pause_s=0.01))
+    turn = await room.begin()
+    async with aclosing(turn.events()) as events:
+        async for _, event in events:
+            if isinstance(event, Sound) and event.piece == 1:
+                break
+    await room.turns.close()
+    assert [role for role, _, _ in room.said()][0] == "user"
+    assert turn.ended
+
+
+async def test_the_events_begin_with_the_turns_name() -> None:
+    turn = await Room().begin()
+    assert (await follow(turn))[0] == Began(turn.id)
