@@ -1,0 +1,122 @@
+"""The web application: every route, every header, every error, put together once."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+from litestar import Litestar
+from litestar.config.compression import CompressionConfig
+from litestar.connection import ASGIConnection
+from litestar.di import Provide
+from litestar.types import ControllerRouterHandler
+
+from infra.telemetry import Telemetry
+from infra.wiring import Services
+from web.assets import Assets
+from web.errors import ErrorPages
+from web.forms import FORM_BYTES
+from web.render import Pages
+from web.routes import bench, chats, export, files, gallery, health, settings, sounds, turns
+from web.security import Shield, known_ids, same_origin
+from web.session import Guests
+
+ROUTES: list[ControllerRouterHandler] = [
+    gallery.gallery,
+    gallery.characters,
+    gallery.character,
+    gallery.recent,
+    gallery.about,
+    chats.start,
+    chats.history,
+    chats.room,
+    chats.rename,
+    chats.delete,
+    chats.restore,
+    export.export,
+    export.export_markdown,
+    export.export_json,
+    turns.speak,
+    turns.resume,
+    turns.stop,
+    turns.segment,
+    turns.prepare,
+    turns.receipt,
+    sounds.greeting,
+    sounds.line,
+    settings.settings,
+    health.health,
+    health.ready,
+    health.metrics,
+    health.engines,
+    files.static,
+    files.favicon,
+    files.service_worker,
+    files.robots,
+    files.manifest,
+]
+
+
+def create_app(services: Services, on_serving: Callable[[], None] | None = None) -> Litestar:
+    """Return the application around these services; tests hand in fakes.
+
+    `on_serving` is called once pages can be asked for. The engines wake after that, beside it.
+    """
+    config = services.config
+    assets = Assets()
+    pages = Pages(assets)
+    guests = Guests(config)
+    telemetry = Telemetry(services.engines.status)
+
+    def identify(request: ASGIConnection[Any, Any, Any, Any]) -> str:
+        return guests.identify(request)
+
+    provided = {
+        "services": services,
+        "pages": pages,
+        "assets": assets,
+        "guests": guests,
+        "telemetry": telemetry,
+    }
+
+    @contextlib.asynccontextmanager
+    async def living(_: Litestar) -> AsyncGenerator[None, None]:
+        waking = asyncio.create_task(services.start(), name="waking")
+        if on_serving is not None:
+            on_serving()
+        try:
+            yield
+        finally:
+            waking.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await waking
+            await services.stop()
+
+    app = Litestar(
+        route_handlers=[*ROUTES, *([bench.bench_turn] if config.bench and config.engines == "scripted" else [])],
+        dependencies={
+            **{name: Provide(_always(thing), sync_to_thread=False) for name, thing in provided.items()},
+            "guest": Provide(identify, sync_to_thread=False),
+        },
+        exception_handlers=ErrorPages(pages).handlers,  # type: ignore[arg-type]
+        guards=[same_origin(config.public_url), known_ids],
+        lifespan=[living],
+        # Streams, sound and static files say `raw`: they are compressed already, or must not be.
+        compression_config=CompressionConfig(
+            backend="gzip", gzip_compress_level=5, minimum_size=1_000, exclude_opt_key="raw"
+        ),
+        request_max_body_size=FORM_BYTES,
+        multipart_form_part_limit=16,
+        openapi_config=None,
+        logging_config=None,
+        debug=False,
+    )
+    app.asgi_handler = Shield(app.asgi_handler, config, telemetry)
+    return app
+
+
+def _always(thing: object) -> Callable[[], object]:
+    def provide() -> Any:
+        return thing
+
+    return provide

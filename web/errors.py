@@ -1,0 +1,153 @@
+"""Errors to HTTP, once: which status, which words, and as what (page, fragment or JSON)."""
+
+import logging
+from typing import Any
+
+import msgspec
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+
+from domain.errors import (
+    BadInput,
+    Conflict,
+    NotAllowed,
+    NotFound,
+    ParleyError,
+    TooLong,
+    TooMany,
+    Unavailable,
+)
+from domain.persona import Language
+from web.i18n import N_, gettext, reading
+from web.render import Pages
+
+log = logging.getLogger(__name__)
+
+STATUS: dict[type[ParleyError], int] = {
+    BadInput: 400,
+    NotAllowed: 403,
+    NotFound: 404,
+    Conflict: 409,
+    TooLong: 413,
+    TooMany: 429,
+    Unavailable: 503,
+}
+
+WORDS: dict[str, str] = {
+    "asr_failed": N_("The hearing engine stopped working. Please try again."),
+    "broken": N_("Something went wrong on our side. Please try again."),
+    "character_gone": N_("This character is no longer here. Your conversation is kept."),
+    "chat_gone": N_("There is no such conversation, or it has been deleted."),
+    "cross_site": N_("This request came from another website, so it was refused."),
+    "embed_failed": N_("The memory engine stopped working. Please try again."),
+    "engine_late": N_("That took too long. Please try again."),
+    "engine_waking": N_("The voice models are still waking up. Please try again in a moment."),
+    "form_bad": N_("One of the fields sent cannot be used."),
+    "form_unreadable": N_("The form that was sent could not be read."),
+    "key_bad": N_("The request has no usable key. Please reload the page."),
+    "llm_failed": N_("The thinking engine stopped working. Please try again."),
+    "message_gone": N_("There is no such line in this conversation."),
+    "method_bad": N_("This address does not take that kind of request."),
+    "nothing_said": N_("Nothing was said: send speech or text."),
+    "page_gone": N_("There is nothing at this address."),
+    "request_bad": N_("The request could not be understood."),
+    "segment_bad": N_("A piece of the recording did not fit. The whole recording will be sent again."),
+    "speech_empty": N_("The recording is empty. Please check your microphone."),
+    "speech_too_long": N_("That was more than {seconds} seconds. Please say it in smaller parts."),
+    "speech_unreadable": N_("The recording could not be read. Please try again, or type instead."),
+    "text_empty": N_("Please write something first."),
+    "text_too_long": N_("That is more than {characters} characters. Please write less at once."),
+    "text_unreadable": N_("The text holds characters that cannot be read."),
+    "title_too_long": N_("A title can have at most {characters} characters."),
+    "too_large": N_("That is too large to send."),
+    "tts_failed": N_("The voice engine stopped working. Please try again."),
+    "turn_exists": N_("This was already said once."),
+    "turn_failed": N_("Something went wrong during the reply. Please try again."),
+    "turn_gone": N_("This reply is no longer here."),
+    "turns_busy": N_("Many people are talking right now. Please try again in a moment."),
+}
+_HTTP_CODES = {404: "page_gone", 405: "method_bad", 413: "too_large", 500: "broken", 503: "engine_waking"}
+RETRY_AFTER_S = "5"
+
+
+class Trouble(msgspec.Struct, frozen=True):
+    """An error as the reader meets it."""
+
+    status: int
+    code: str
+    message: str
+    retry: bool
+
+
+def words(code: str, detail: dict[str, object], language: Language) -> str:
+    """Return what an error code means, in the reader's language; an unknown one is told generally."""
+    with reading(language):
+        text = gettext(WORDS.get(code, WORDS["broken"]))
+    try:
+        return text.format(**detail)
+    except (LookupError, ValueError):
+        log.error("the words of %s do not fit its detail", code)
+        return text
+
+
+def status_of(error: ParleyError) -> int:
+    return next((status for kind, status in STATUS.items() if isinstance(error, kind)), 500)
+
+
+class ErrorPages:
+    """The exception handlers of the application."""
+
+    def __init__(self, pages: Pages) -> None:
+        self._pages = pages
+        self.handlers: dict[type[Exception], Any] = {
+            ParleyError: self.of_domain,
+            HTTPException: self.of_http,
+            Exception: self.unexpected,
+        }
+
+    def of_domain(self, request: Request[Any, Any, Any], error: ParleyError) -> Response[bytes]:
+        retry = isinstance(error, Unavailable | TooMany)
+        return self._answer(request, status_of(error), error.code, error.detail, retry)
+
+    def of_http(self, request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
+        """Litestar's own refusals: unknown addresses, wrong methods, bodies too large, unusable parameters."""
+        status = error.status_code
+        if status >= 500:
+            return self.unexpected(request, error)
+        response = self._answer(request, status, _HTTP_CODES.get(status, "request_bad"), {}, False)
+        if allow := (error.headers or {}).get("allow"):
+            response.headers["allow"] = allow
+        return response
+
+    def unexpected(self, request: Request[Any, Any, Any], error: Exception) -> Response[bytes]:
+        if "disconnected" in str(getattr(error, "detail", "")):
+            log.info("the client left while it was still sending")  # nobody reads the answer
+        else:
+            log.error("unexpected error at %s", request.scope.get("path"), exc_info=error)
+        return self._answer(request, 500, "broken", {}, True)
+
+    def _answer(
+        self, request: Request[Any, Any, Any], status: int, code: str, detail: dict[str, object], retry: bool
+    ) -> Response[bytes]:
+        ui = self._pages.ui(request)
+        trouble = Trouble(status, code, words(code, detail, ui.language), retry)
+        headers = {"cache-control": "no-store"}
+        if retry:
+            headers["retry-after"] = RETRY_AFTER_S
+        if wants_json(request):
+            response = Response(msgspec.json.encode(trouble), media_type="application/json", status_code=status)
+        else:
+            template = "errors/_fragment.html" if is_htmx(request) else "errors/page.html"
+            response = self._pages.page(request, template, status_code=status, **msgspec.structs.asdict(trouble))
+        response.headers.update(headers)
+        return response
+
+
+def is_htmx(request: Request[Any, Any, Any]) -> bool:
+    return request.headers.get("hx-request") == "true"
+
+
+def wants_json(request: Request[Any, Any, Any]) -> bool:
+    """Whether JSON is asked for by name: browsers ask for text/html, htmx too."""
+    accept = request.headers.get("accept", "")
+    return "application/json" in accept and "text/html" not in accept

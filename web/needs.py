@@ -1,0 +1,19 @@
+"""What handlers ask for by name; `web/app.py` provides it."""
+
+from litestar.di import NamedDependency
+from litestar.params import FromPath, SkipValidation
+
+from infra.telemetry import Telemetry
+from infra.wiring import Services
+from web.assets import Assets
+from web.render import Pages
+from web.session import Guests
+
+# Checked where they are made, not at every request: tests put fakes in their place.
+NeedServices = NamedDependency[SkipValidation[Services]]
+NeedPages = NamedDependency[SkipValidation[Pages]]
+NeedAssets = NamedDependency[SkipValidation[Assets]]
+NeedGuests = NamedDependency[SkipValidation[Guests]]
+NeedTelemetry = NamedDependency[SkipValidation[Telemetry]]
+Guest = NamedDependency[SkipValidation[str]]
+PathId = FromPath[str]

@@ -1,0 +1,107 @@
+"""Templates to responses: pages for browsers, fragments for htmx, in the reader's language."""
+
+import hashlib
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from litestar import Request, Response
+
+from domain.chat import Message
+from domain.persona import Language
+from web.assets import Assets
+from web.i18n import HTML_LANG, choose, gettext, ngettext, reading
+
+TEMPLATES = Path(__file__).parent / "templates"
+HTML = "text/html"
+# A page that is the same for everybody who reads the same language in the same theme. Both may come from a
+# cookie, so caches keep variants by Cookie: first visitors, who have none, share one.
+SHARED = {
+    "cache-control": "public, max-age=0, s-maxage=300, stale-while-revalidate=3600",
+    "vary": "Accept-Language, Cookie",
+}
+Theme = Literal["light", "dark", "auto"]
+THEMES: tuple[Theme, ...] = ("light", "dark", "auto")
+
+
+class Ui(msgspec.Struct, frozen=True):
+    """How the page is to look and read; every template gets it as `ui`."""
+
+    language: Language
+    theme: Theme
+    path: str
+    assets: Assets
+
+    @property
+    def html_lang(self) -> str:
+        return HTML_LANG[self.language]
+
+    @property
+    def version(self) -> str:
+        return self.assets.version
+
+    def asset(self, name: str) -> str:
+        return self.assets.url(name)
+
+
+class Pages:
+    """Renders templates of `folder`; autoescaped, and an unknown name in one is an error."""
+
+    def __init__(self, assets: Assets, folder: Path = TEMPLATES) -> None:
+        self.assets = assets
+        self._environment = Environment(
+            loader=FileSystemLoader(folder),
+            autoescape=True,
+            undefined=StrictUndefined,
+            trim_blocks=True,
+            lstrip_blocks=True,
+            auto_reload=False,
+            extensions=["jinja2.ext.i18n"],
+        )
+        self._environment.install_gettext_callables(  # type: ignore[attr-defined]
+            gettext, ngettext, newstyle=True
+        )
+        self._environment.globals["cues_of"] = cues_of
+
+    def ui(self, request: Request[Any, Any, Any]) -> Ui:
+        theme = request.cookies.get("theme")
+        return Ui(
+            choose(request.cookies.get("language"), request.headers.get("accept-language")),
+            theme if theme in ("light", "dark") else "auto",  # type: ignore[arg-type]
+            request.url.path,
+            self.assets,
+        )
+
+    def html(self, template: str, ui: Ui, **context: object) -> str:
+        with reading(ui.language):
+            return self._environment.get_template(template).render(ui=ui, **context)
+
+    def page(
+        self,
+        request: Request[Any, Any, Any],
+        template: str,
+        *,
+        shared: bool = False,
+        status_code: int = 200,
+        **context: object,
+    ) -> Response[bytes]:
+        """Return the rendered template; `shared` pages may be kept by caches and are revalidated by ETag."""
+        body = self.html(template, self.ui(request), **context).encode("utf-8", "replace")
+        if not shared:
+            return Response(body, media_type=HTML, status_code=status_code)
+        etag = f'W/"{hashlib.sha256(body).hexdigest()[:20]}"'
+        if unchanged(request, etag):
+            return Response(b"", status_code=304, headers={**SHARED, "etag": etag})
+        return Response(body, media_type=HTML, headers={**SHARED, "etag": etag})
+
+
+def cues_of(message: Message) -> str:
+    """Return the pieces of a reply and when they sound, as JSON for a data attribute."""
+    return msgspec.json.encode(message.cues).decode()
+
+
+def unchanged(request: Request[Any, Any, Any], etag: str) -> bool:
+    """Whether the browser says that it has this version."""
+    tags = request.headers.get("if-none-match", "")
+    return any(tag.strip().removeprefix("W/") in (etag.removeprefix("W/"), "*") for tag in tags.split(","))

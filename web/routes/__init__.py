@@ -1,0 +1,1 @@
+"""Addresses and what they do: each handler parses, calls one domain method, renders."""

@@ -1,0 +1,97 @@
+"""A voice turn over HTTP (docs/turn.md): refusals are statuses, from the first byte on errors are events."""
+
+from typing import Any
+
+from litestar import Request, Response, get, post
+from litestar.response import Stream
+
+from domain.errors import BadInput, NotFound, TooLong
+from domain.turn import Ask
+from web.forms import FORM_BYTES, SEGMENT_BYTES, SPEECH_BYTES, SPEECH_FORM_BYTES, read_form, whole
+from web.needs import Guest, NeedPages, NeedServices, NeedTelemetry, PathId
+from web.sse import Encoder, event_stream
+
+AnyRequest = Request[Any, Any, Any]
+
+
+@post("/chats/{chat_id:str}/turns", status_code=200, request_max_body_size=SPEECH_FORM_BYTES, raw=True)
+async def speak(
+    request: AnyRequest,
+    chat_id: PathId,
+    guest: Guest,
+    services: NeedServices,
+    pages: NeedPages,
+    telemetry: NeedTelemetry,
+) -> Stream:
+    form = await read_form(request)
+    try:
+        speech = await form.file("speech")
+    finally:
+        await form.close()
+    if speech is not None and len(speech) > SPEECH_BYTES:
+        raise TooLong("too_large")
+    ask = Ask(
+        key=form.text("key") or "",
+        began=request.state.began,
+        speech=speech,
+        text=form.text("text") if speech is None else None,
+        utterance=form.text("utterance") or None,
+    )
+    turn = await services.turns.begin(guest, chat_id, ask)
+    return event_stream(turn, 0, Encoder(pages, pages.ui(request)), telemetry, guest)
+
+
+@get("/chats/{chat_id:str}/turns/{turn_id:str}/events", raw=True)
+async def resume(
+    request: AnyRequest,
+    chat_id: PathId,
+    turn_id: PathId,
+    guest: Guest,
+    services: NeedServices,
+    pages: NeedPages,
+    telemetry: NeedTelemetry,
+) -> Stream:
+    after = request.headers.get("last-event-id") or request.query_params.get("after")
+    turn = await services.turns.find(guest, chat_id, turn_id)
+    start = max(0, whole(after, "after", 0))
+    return event_stream(turn, start, Encoder(pages, pages.ui(request)), telemetry, guest)
+
+
+@post("/chats/{chat_id:str}/turns/{turn_id:str}/stop", status_code=204)
+async def stop(request: AnyRequest, chat_id: PathId, turn_id: PathId, guest: Guest, services: NeedServices) -> None:
+    """Barge-in."""
+    form = await read_form(request)
+    await services.turns.stop(guest, chat_id, turn_id, form.number("heard_ms", -1), form.flag("superseded"))
+
+
+@post(
+    "/chats/{chat_id:str}/utterances/{utterance:str}",
+    status_code=204,
+    request_max_body_size=SEGMENT_BYTES,
+)
+async def segment(
+    request: AnyRequest, chat_id: PathId, utterance: PathId, guest: Guest, services: NeedServices
+) -> None:
+    """Take the next bytes of a recording that is still being made."""
+    query = request.query_params
+    seq = whole(query.get("seq"), "seq", -1)
+    if seq < 0:
+        raise BadInput("form_bad", field="seq")
+    data = await request.body()
+    await services.turns.segment(guest, chat_id, utterance, seq, data, query.get("pause") == "1")
+
+
+@post("/chats/{chat_id:str}/prepare", status_code=204, request_max_body_size=FORM_BYTES)
+async def prepare(chat_id: PathId, guest: Guest, services: NeedServices) -> None:
+    await services.turns.prepare(guest, chat_id)
+
+
+@get("/chats/{chat_id:str}/turns/{turn_id:str}/receipt", sync_to_thread=True)
+def receipt(
+    request: AnyRequest, chat_id: PathId, turn_id: PathId, guest: Guest, services: NeedServices, pages: NeedPages
+) -> Response[bytes]:
+    """Where the time of a turn went."""
+    _, said = services.chats.turn(guest, chat_id, turn_id)
+    if said is None or said.receipt is None:
+        raise NotFound("turn_gone")
+    return pages.page(request, "room/_receipt.html", receipt=said.receipt, message=said)
