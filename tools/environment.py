@@ -185,6 +185,6 @@ def _pip(bar: Bar, total: int, *arguments: str | Path) -> int:
 def explain(output: str) -> str:
     """Return what a failed pip means for the person, in at most three lines."""
     meaning = next((means for sign, means in TROUBLE if re.search(sign, output, re.IGNORECASE)), "pip failed.")
-    errors = [line.strip() for line in output.splitlines() if line.startswith("ERROR:")]
-    said = f"\npip said: {errors[-1].removeprefix('ERROR: ')[:160]}" if errors else ""
+    errors = re.findall(r"^\s*error: (?!subprocess|metadata)(.+)", output, re.IGNORECASE | re.MULTILINE)
+    said = f"\npip said: {errors[-1][:160]}" if errors else ""
     return f"{meaning}{said}\nAll of it is in {os.path.relpath(LOG, ROOT)}."
