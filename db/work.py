@@ -88,8 +88,13 @@ def storable(text: str) -> bool:
 
 
 def known(*names: str) -> bool:
-    """Tell whether these could be ids that are kept here; what cannot be stored is not there."""
-    return all(len(name) <= NAME_CHARS and storable(name) for name in names)
+    """Tell whether these could be ids that are kept here: 1 to 64 visible ASCII characters.
+
+    Spaces are not among them, since MySQL takes "anna" and "anna " for equal.
+    """
+    return all(
+        0 < len(name) <= NAME_CHARS and name.isascii() and name.isprintable() and " " not in name for name in names
+    )
 
 
 def check_names(*names: str) -> None:

@@ -46,7 +46,8 @@ class MemoryChats:
 
     @one_at_a_time
     def create(self, guest: str, persona_id: str, language: Language, title: str, now: datetime) -> Chat:
-        _readable(guest, persona_id, title)
+        _names(guest, persona_id)
+        _readable(title)
         chat = Chat(secrets.token_hex(10), guest, persona_id, language, title, now, now)
         self._books[chat.id] = _Book(chat)
         return chat
@@ -106,7 +107,8 @@ class MemoryChats:
 
     @one_at_a_time
     def heard(self, guest: str, chat_id: str, turn_id: str, key: str, text: str, now: datetime) -> Message:
-        _readable(turn_id, key, text)
+        _names(turn_id, key)
+        _readable(text)
         book = self._mine(guest, chat_id)
         before = book.keys.get(key, turn_id if turn_id in book.turns else None)
         if before is not None:
@@ -205,3 +207,8 @@ def _readable(*texts: str) -> None:
     for text in texts:
         if "\0" in text or any("\ud800" <= c <= "\udfff" for c in text):
             raise BadInput("text_unreadable")
+
+
+def _names(*names: str) -> None:
+    if not all(0 < len(name) <= 64 and name.isascii() and name.isprintable() and " " not in name for name in names):
+        raise BadInput("text_unreadable")

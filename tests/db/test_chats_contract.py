@@ -407,3 +407,17 @@ def test_text_that_no_database_holds_is_refused_and_nothing_is_half_written(chat
     assert chats.turn_of_key("anna", chat.id, text) is None
     assert len(chats.messages("anna", chat.id)) == 1
     assert [c.id for c in chats.recent("anna")] == [chat.id]
+
+
+@pytest.mark.parametrize("name", ["", "key 1", "key\n", "键", "k" * 65])
+def test_names_that_databases_compare_differently_are_refused(chats: Chats, name: str) -> None:
+    chat = new_chat(chats)
+    for attempt in (
+        lambda: chats.create(name, "socrates", "en", "", NOON),
+        lambda: chats.create("anna", name, "en", "", NOON),
+        lambda: chats.heard("anna", chat.id, "turn-1", name, "Hello", NOON),
+        lambda: chats.heard("anna", chat.id, name, "key-00001", "Hello", NOON),
+    ):
+        with pytest.raises(BadInput):
+            attempt()
+    assert chats.messages("anna", chat.id) == []
