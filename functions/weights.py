@@ -135,25 +135,36 @@ def _fetch(files: list[File], folder: Path, report: Report) -> None:
 
 
 def _obtain(file: File, folder: Path, sources: transport.Sources, progress: Callable[[int], None]) -> None:
-    """Try each source in turn; they share one partial file, for the bytes are the same whoever brings them."""
+    """Try each source in turn; they share one partial file, for the bytes are the same whoever brings them.
+
+    When the whole is wrong, nobody knows whose bytes were: then each source is tried alone, from nothing.
+    """
     partial = _partial(folder, file)
     reasons: list[str] = []
-    for _again in range(2):  # wrong bytes: which source brought them is unknown, so once more from nothing
+    liar: transport.Source | None = None  # brought all of a wrong file
+    for together in (True, False):
         for source in sources.all:
+            if source == liar:
+                continue
+            if not together:
+                partial.unlink(missing_ok=True)
             try:
                 with Arriving(partial, file.size) as arriving:
+                    alone = arriving.size == 0
                     source(file, arriving, progress)
-                    wrong = arriving.hash() != file.sha256
+                    right = arriving.hash() == file.sha256
             except SourceFailed as error:
                 reasons.append(str(error))
                 continue
-            if not wrong:
+            if right:
                 (folder / file.name).parent.mkdir(parents=True, exist_ok=True)
                 os.replace(partial, folder / file.name)
                 return
             partial.unlink()
-            reasons.append("the bytes that came are not the file (sha256 differs)")
-            break
+            reasons.append("wrong bytes came (sha256 differs) and were refused")
+            if together:
+                liar = source if alone else None
+                break
         else:
             break
     raise WeightsError(f"Could not get {file.title} ({file.name}): {'; '.join(dict.fromkeys(reasons))}.")

@@ -156,7 +156,7 @@ def _install(kind: str) -> int:
 
 def _pip(bar: Bar, total: int, *arguments: str | Path) -> int:
     """Run one `pip install`; return how many packages it fetched. Raises Problem with what went wrong."""
-    options = ["--no-input", "--disable-pip-version-check", "--progress-bar", "off", "--retries", "3"]
+    options = ["--no-compile", "--no-input", "--disable-pip-version-check", "--progress-bar", "off", "--retries", "3"]
     command = [PYTHON, "-m", "pip", "install", *options, *arguments]
     seen = fetched = 0
     with (

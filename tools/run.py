@@ -13,17 +13,14 @@ from functions import weights
 from tools import environment
 from tools.say import ROOT, Problem, guard, say
 
-BRAINS = {"default": "Qwen2.5-Coder 1.5B", "small": "Qwen2.5-Coder 0.5B", "tiny": "SmolLM2 135M (English only)"}
-
 
 def main() -> int:
     began = time.monotonic()
     only_setup = sys.argv[1:] == ["--only-setup"]
     host, port = os.environ.get("HOST") or "127.0.0.1", _port()
     scripted = _choice("ENGINES", "real", "scripted") == "scripted"
-    models = _choice("MODELS", *BRAINS)
-    llm_url = os.environ.get("LLM_BASE_URL", "")
-    names = [] if scripted else weights.needed(models, llm_url=bool(llm_url))
+    models = _choice("MODELS", *weights.LLM)
+    names = [] if scripted else weights.needed(models, llm_url=bool(os.environ.get("LLM_BASE_URL")))
     if not only_setup:
         _require_free(host, port)
     _require_space(names)
@@ -33,11 +30,11 @@ def main() -> int:
         get_weights(names)
     seconds = time.monotonic() - began
     if fetched or absent:
-        say(f"Set up in {seconds:.0f} s. The next start takes a few seconds.")
+        gigabytes = sum(weights.load_manifest()[name].size for name in absent) / 1e9
+        models_too = f", {gigabytes:.2f} GB of models" if absent else ""
+        say(f"Set up in {seconds:.0f} s ({fetched} packages{models_too}). The next start takes a few seconds.")
     if only_setup:
         return 0
-    brain = f"{os.environ.get('LLM_MODEL', '')} at {llm_url}" if llm_url else BRAINS[models]
-    say(banner(host, port, None if scripted else brain))
     os.chdir(ROOT)
     return become(environment.PYTHON, "-m", "web")
 
@@ -52,21 +49,6 @@ def get_weights(names: list[str]) -> None:
     done = subprocess.run([environment.PYTHON, "-m", "tools.get_weights", *names], cwd=ROOT)
     if done.returncode:
         sys.exit(done.returncode)  # it has said why
-
-
-def banner(host: str, port: int, brain: str | None) -> str:
-    """Return the lines that greet the person: where to go and what is behind it. No brain: scripted engines."""
-    address = f"http://{'127.0.0.1' if host in ('0.0.0.0', '::') else host}:{port}"  # noqa: S104 - only compared
-    rows = [("address", address)]
-    if brain is None:
-        rows.append(("engines", "scripted: fixed words and sounds, no models"))
-    else:
-        rows += [
-            ("hears", "Whisper base"),
-            ("thinks", brain),
-            ("speaks", "hibari (English), Kokoro 82M (Chinese and more voices)"),
-        ]
-    return "\n".join(["", "Parley", *(f"  {what:<8} {value}" for what, value in rows), "  stop it with Ctrl-C", ""])
 
 
 def _port() -> int:
