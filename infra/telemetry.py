@@ -24,6 +24,11 @@ BUCKETS_S = (0.025, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.3, 1.6, 1.9, 2.5
 _REMEMBERED = 1_000
 
 
+# Without the values of variables, which would be what people said.
+_traceback = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+_plain_traceback = structlog.dev.plain_traceback
+
+
 def configure(config: Config) -> None:
     """Send structlog's and the standard library's records to standard output, in one form."""
     plain = config.log_format == "text" or (config.log_format == "auto" and sys.stdout.isatty())
@@ -34,9 +39,14 @@ def configure(config: Config) -> None:
         structlog.processors.TimeStamper(fmt="%H:%M:%S" if plain else "iso", utc=not plain),
     ]
     last: list[Processor] = (
-        [_turn_line, structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), pad_event_to=0)]
+        [
+            _turn_line,
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stdout.isatty(), pad_event_to=0, exception_formatter=_plain_traceback
+            ),
+        ]
         if plain
-        else [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer(ensure_ascii=False)]
+        else [_traceback, structlog.processors.JSONRenderer(ensure_ascii=False)]
     )
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(

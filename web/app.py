@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
@@ -21,6 +22,7 @@ from web.routes import bench, chats, export, files, gallery, health, settings, s
 from web.security import Shield, known_ids, same_origin
 from web.session import Guests
 
+log = logging.getLogger(__name__)
 ROUTES: list[ControllerRouterHandler] = [
     gallery.gallery,
     gallery.characters,
@@ -81,15 +83,14 @@ def create_app(services: Services, on_serving: Callable[[], None] | None = None)
 
     @contextlib.asynccontextmanager
     async def living(_: Litestar) -> AsyncGenerator[None, None]:
-        waking = asyncio.create_task(services.start(), name="waking")
+        waking = asyncio.create_task(_wake(services), name="waking")
         if on_serving is not None:
             on_serving()
         try:
             yield
         finally:
             waking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await waking
+            await asyncio.wait([waking])
             await services.stop()
 
     app = Litestar(
@@ -113,6 +114,14 @@ def create_app(services: Services, on_serving: Callable[[], None] | None = None)
     )
     app.asgi_handler = Shield(app.asgi_handler, config, telemetry)
     return app
+
+
+async def _wake(services: Services) -> None:
+    """Wake the engines; whatever happens there, pages are still served and say what is missing."""
+    try:
+        await services.start()
+    except Exception:
+        log.exception("the engines could not all be woken")
 
 
 def _always(thing: object) -> Callable[[], object]:

@@ -55,6 +55,7 @@ WORDS: dict[str, str] = {
     "speech_empty": N_("The recording is empty. Please check your microphone."),
     "speech_too_long": N_("That was more than {seconds} seconds. Please say it in smaller parts."),
     "speech_unreadable": N_("The recording could not be read. Please try again, or type instead."),
+    "store_unavailable": N_("The memory of conversations cannot be reached. Please try again in a moment."),
     "text_empty": N_("Please write something first."),
     "text_too_long": N_("That is more than {characters} characters. Please write less at once."),
     "text_unreadable": N_("The text holds characters that cannot be read."),

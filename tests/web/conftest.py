@@ -3,7 +3,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from litestar import Litestar
 from litestar.testing import TestClient
 
 from tests.web.house import House, prepared
@@ -25,4 +24,14 @@ def client(house: House) -> Iterator[TestClient[Any]]:
         yield client
 
 
-__all__ = ["Litestar"]
+@pytest.fixture(scope="session")
+def lasting(tmp_path_factory: pytest.TempPathFactory, database: Path) -> Iterator[TestClient[Any]]:
+    with House(tmp_path_factory.mktemp("lasting"), database).open() as client:
+        yield client
+
+
+@pytest.fixture
+def reader(lasting: TestClient[Any]) -> TestClient[Any]:
+    """A client of an application that many tests share: for those who change nothing."""
+    lasting.cookies.clear()
+    return lasting

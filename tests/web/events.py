@@ -22,7 +22,7 @@ class Message(NamedTuple):
 
 def parse(text: str) -> list[Message]:
     """Return the messages of a whole stream; the last id stays in force for messages without one."""
-    return list(messages(text.splitlines()))
+    return list(messages(text.split("\n")))
 
 
 def messages(lines: Iterable[str]) -> Iterable[Message]:
