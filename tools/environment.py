@@ -138,7 +138,10 @@ def _runs(*command: str | Path) -> bool:
 
 
 def _install(kind: str) -> int:
-    """Install the build tools, then the lock, then ourselves: nothing without a hash, nothing built in isolation."""
+    """Install the build tools, then the lock (which is complete), then ourselves.
+
+    Nothing comes without a hash, and nothing is built in isolation, for that would fetch build tools unpinned.
+    """
     lock = ROOT / "requirements" / LOCKS[kind]
     total = len(re.findall(r"^[a-z0-9].*==", lock.read_text(), re.MULTILINE))
     LOG.write_text("")
@@ -146,7 +149,7 @@ def _install(kind: str) -> int:
     try:
         bar("Getting Python packages", 0, total)
         _pip(bar, 0, "--require-hashes", "-r", ROOT / "requirements" / "build.txt")
-        count = _pip(bar, total, "--require-hashes", "--no-build-isolation", "-r", lock)
+        count = _pip(bar, total, "--no-deps", "--require-hashes", "--no-build-isolation", "-r", lock)
         _pip(bar, 0, "--no-deps", "--no-build-isolation", "-e", ROOT)
         bar("Python packages are in", total, total)
     finally:
