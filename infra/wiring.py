@@ -1,6 +1,5 @@
 """The composition root: the only file that knows every adapter."""
 
-import asyncio
 import logging
 from pathlib import Path
 
@@ -71,10 +70,15 @@ def _engines(
 ) -> tuple[Engine[Transcriber], Engine[Llm], Engine[Speaker], Engine[Embedder]]:
     if config.engines == "scripted":
         return _scripted()
-    from functions import weights
-    from functions.asr import Asr
-    from functions.embed import Embed
-    from functions.llm import LlmHandler
-    from functions.tts import Tts
+    raise ValueError("ENGINES=real: being wired")
 
-    raise NotImplementedError(weights, Asr, Embed, LlmHandler, Tts, asyncio)
+
+def _scripted() -> tuple[Engine[Transcriber], Engine[Llm], Engine[Speaker], Engine[Embedder]]:
+    from functions.engines.scripted import ScriptedEmbedder, ScriptedLlm, ScriptedSpeaker, ScriptedTranscriber
+
+    return (
+        Engine("asr", "scripted", ScriptedTranscriber),
+        Engine("llm", "scripted", ScriptedLlm),
+        Engine("tts", "scripted", ScriptedSpeaker),
+        Engine("embed", "scripted", ScriptedEmbedder),
+    )
