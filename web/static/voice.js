@@ -1,0 +1,193 @@
+// The room: everything on the page meets here.
+
+import { keepAwake } from "./voice/awake.js";
+import { Call } from "./voice/call.js";
+import { HELD_MS, keys, press } from "./voice/controls.js";
+import { cuesOf, prefetch, samples } from "./voice/lines.js";
+import { bindSettings, settings } from "./voice/settings.js";
+import { $, View } from "./voice/view.js";
+
+const room = $("main");
+const { chat, greeting, greetingText, micWorklet, playerWorklet } = room.dataset;
+const chosen = settings();
+const view = new View(room);
+const call = new Call({ chat, micWorklet, playerWorklet, settings: chosen, view });
+let greeted = room.dataset.empty === "no";
+
+// -- the call -------------------------------------------------------------------------------------
+
+const showCalling = view.calling.bind(view);
+view.calling = (on) => {
+  showCalling(on);
+  keepAwake(on);
+  if (on) tick();
+};
+
+async function greet() {
+  if (greeted || !greeting || call.reply) return;
+  greeted = true;
+  await speak("greeting", greeting, (ms) => [{ text: greetingText, start: 0, end: ms }]).catch(() => {});
+}
+
+/** Say a line that is not a turn, with captions. */
+async function speak(name, url, cues) {
+  const [pcm] = await Promise.all([samples(url), call.player.open()]);
+  await call.play(name, pcm.slice(), () => {
+    view.captions.clear();
+    for (const { text, start, end } of cues((pcm.length / 24000) * 1000)) view.captions.cue(text, start, end);
+  });
+  tick();
+}
+
+function toggleMic() {
+  view.quiet();
+  if (!call.mic) call.start(greet);
+  else call.mute();
+}
+
+function stop() {
+  if (call.player.playing || (call.reply && !call.reply.settled)) call.interrupt();
+}
+
+function talk(text) {
+  const line = text.trim();
+  if (!line) return;
+  greeted = true;
+  call.say({ text: line });
+  tick();
+}
+
+press($("mic"), { tap: () => (chosen.mode === "hold" && call.mic ? null : toggleMic()), down: () => call.hold(), up: () => call.release(), holdAt: () => (chosen.mode === "hold" && call.mic ? 0 : HELD_MS) });
+$("orb").addEventListener("click", () => (call.player.playing || (call.reply && !call.reply.settled) ? stop() : call.mic ? null : toggleMic()));
+$("stop").addEventListener("click", stop);
+$("end").addEventListener("click", () => {
+  call.end();
+  $("mic").focus();
+});
+$("notice-retry").addEventListener("click", () => {
+  view.quiet();
+  if (call.reply && call.mic) call.again();
+  else if (call.reply?.fields.text) call.again();
+  else call.start(greet);
+});
+$("notice-type").addEventListener("click", () => compose(true));
+
+// -- one loop for everything that moves --------------------------------------------------------------
+
+let ticking = false;
+function tick() {
+  if (!ticking) requestAnimationFrame(frame);
+  ticking = true;
+}
+
+function frame() {
+  ticking = Boolean(call.mic || call.player.line || view.level > 0.01);
+  const loud = call.player.playing ? call.player.level : call.muted ? 0 : (call.level ?? 0);
+  view.breathe(call.mic || call.player.line ? loud : 0, view.orb);
+  $("mic").style.setProperty("--level", call.holding || view.state === "hearing" ? view.level.toFixed(2) : "0");
+  if (call.player.playing) view.captions.update(call.player.position());
+  if (ticking) requestAnimationFrame(frame);
+}
+
+// -- what can be shown and hidden ------------------------------------------------------------------
+
+function pressed(button, on) {
+  button.setAttribute("aria-pressed", String(on));
+}
+
+function captions(on = chosen.captions !== "on") {
+  chosen.captions = room.dataset.captions = on ? "on" : "off";
+  pressed($("show-captions"), on);
+}
+
+function receipts(on = chosen.receipts !== "on") {
+  chosen.receipts = room.dataset.receipts = on ? "on" : "off";
+  pressed($("show-receipt"), on);
+  view.receipt();
+}
+
+const wide = matchMedia("(min-width: 901px)");
+function transcript(open = $("transcript").dataset.open !== "yes", keep = true) {
+  $("transcript").dataset.open = open ? "yes" : "no";
+  $("show-transcript").setAttribute("aria-expanded", String(open));
+  if (keep && wide.matches) chosen.transcript = open ? "open" : "closed";
+  if (open) $("log").scrollTop = $("log").scrollHeight;
+}
+
+function compose(open = $("composer").hidden) {
+  $("composer").hidden = !open;
+  $("show-composer").setAttribute("aria-expanded", String(open));
+  if (open) $("line").focus();
+}
+
+captions(chosen.captions === "on");
+receipts(chosen.receipts === "on");
+transcript(wide.matches && chosen.transcript === "open", false);
+$("show-captions").addEventListener("click", () => captions());
+$("show-receipt").addEventListener("click", () => receipts());
+$("show-transcript").addEventListener("click", () => transcript());
+$("hide-transcript").addEventListener("click", () => {
+  transcript(false);
+  $("show-transcript").focus();
+});
+$("show-composer").addEventListener("click", () => compose());
+bindSettings(room, chosen, () => call.refresh());
+
+$("composer").addEventListener("submit", (event) => {
+  event.preventDefault();
+  talk($("line").value);
+  $("line").value = "";
+  $("send").disabled = true;
+});
+$("line").addEventListener("input", () => ($("send").disabled = !$("line").value.trim()));
+$("line").addEventListener("keydown", (event) => {
+  if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  $("composer").requestSubmit();
+});
+
+room.addEventListener("click", async (event) => {
+  const said = event.target.closest("[data-say]");
+  if (said) return talk(said.dataset.say);
+  const button = event.target.closest("[data-replay]");
+  if (!button) return;
+  const line = button.closest(".line");
+  const url = button.dataset.replay === "greeting" ? greeting : button.dataset.replay;
+  const again = line.classList.contains("is-playing");
+  stop();
+  if (again) return call.interrupt();
+  try {
+    await speak(url, url, (ms) => cuesOf(line, ms));
+    line.classList.add("is-playing");
+  } catch {
+    view.notice(view.words.noSound, { retry: false, type: false });
+  }
+});
+
+keys({
+  down: () => call.hold(),
+  up: () => call.release(),
+  tap: () => {},
+  mute: () => call.mute(),
+  captions: () => captions(),
+  transcript: () => transcript(),
+  compose: () => compose(true),
+  stop: (event) => {
+    if (document.querySelector("details[open]")) return;
+    if (!wide.matches && $("transcript").dataset.open === "yes") return transcript(false);
+    if (event.target === $("line")) {
+      compose(false);
+      return $("show-composer").focus();
+    }
+    stop();
+  },
+});
+
+// -- coming and going --------------------------------------------------------------------------------
+
+addEventListener("pagehide", () => call.leave());
+addEventListener("offline", () => call.mic && view.say("offline"));
+addEventListener("online", () => call.refresh());
+fetch(`/chats/${chat}/prepare`, { method: "POST" }).catch(() => {});
+if (greeting && !greeted) prefetch(greeting).catch(() => {});
+room.dataset.ready = "yes";

@@ -1,0 +1,125 @@
+// One reply as the page lives through it: its sound, its captions, its line in the transcript.
+
+import { Turn } from "./turn.js";
+
+export class Reply {
+  constructor(call, fields, frames, endedAt) {
+    this.call = call;
+    this.fields = fields;
+    this.frames = frames;
+    this.endedAt = endedAt;
+    this.waiting = this.sounded = this.settled = this.cued = this.stopped = false;
+    this.received = 0;
+    this.kept = null; // the finished line, which joins the transcript when its sound has ended
+    this.turn = new Turn(call.chat, fields, {
+      turn: () => {},
+      html: (html) => this.html(html),
+      unheard: () => (this.unheard = true),
+      cue: (cue) => this.cue(cue),
+      audio: (pcm) => this.audio(pcm),
+      done: (about) => this.done(about),
+      fail: (about) => this.fail(about),
+      waiting: (value) => this.wait(value),
+    });
+    this.name = this.turn.key;
+  }
+
+  get view() {
+    return this.call.view;
+  }
+
+  /** Whether the user may still go on as if no reply had been begun. */
+  get stillUnheard() {
+    return !this.settled && !this.sounded && this.frames !== null;
+  }
+
+  run() {
+    this.call.player.begin(this.name);
+    this.view.asked(this.fields.text);
+    this.turn.run();
+  }
+
+  html(html) {
+    // Before the first word it is what was heard; afterwards it is the finished reply
+    if (this.cued && !this.stopped) this.kept = html;
+    else this.view.swap(html, this.turn.id);
+  }
+
+  cue({ text, start_ms }) {
+    this.cued = true;
+    if (!this.stopped) this.view.cue(text, start_ms);
+  }
+
+  audio(pcm) {
+    if (this.stopped) return;
+    this.received += pcm.length;
+    this.call.player.push(pcm);
+  }
+
+  sounds(at) {
+    this.sounded = true;
+    this.view.firstSound({
+      turn: this.turn.id,
+      sincePost: at - this.turn.postedAt,
+      sinceSpeechEnd: this.endedAt ? at - this.endedAt : null,
+    });
+  }
+
+  done(about) {
+    this.about = about;
+    if (this.stopped) return this.settle();
+    this.view.captioned(about.ms);
+    this.call.player.end();
+    if (!this.received) this.settle();
+  }
+
+  drained(about) {
+    this.view.ended({ ...about, expected: this.about?.ms, turn: this.turn.id });
+    if (this.about) this.settle();
+  }
+
+  fail(about) {
+    this.call.player.end();
+    if (!this.stopped) {
+      this.call.failed = true;
+      this.view.failed(about);
+    }
+    this.settle();
+  }
+
+  wait(value) {
+    if (this.waiting === value) return;
+    this.waiting = value;
+    this.call.refresh();
+  }
+
+  /** The user speaks over it, or asks for silence. */
+  interrupt(heardMs) {
+    this.stopped = true;
+    const said = this.view.cut(heardMs);
+    this.turn.stop(heardMs);
+    if (this.kept !== null) this.view.swapCut(this.kept, this.turn.id, said);
+    this.kept = null;
+    this.settled = true;
+  }
+
+  /** As if it had never been asked. */
+  forget() {
+    this.stopped = this.settled = true;
+    this.turn.stop(0, true);
+    this.view.unsay(this.turn.id);
+  }
+
+  leave(heardMs) {
+    const { id, url } = this.turn;
+    if (id) navigator.sendBeacon(`${url}/${id}/stop`, new URLSearchParams({ heard_ms: String(Math.round(heardMs)) }));
+  }
+
+  settle() {
+    if (this.kept !== null) this.view.swap(this.kept, this.turn.id);
+    this.kept = null;
+    this.settled = true;
+    if (this.about) this.view.settled(this.turn.id, this.about);
+    this.call.refresh();
+  }
+}
