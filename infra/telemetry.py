@@ -31,7 +31,7 @@ _plain_traceback = structlog.dev.plain_traceback
 
 def configure(config: Config) -> None:
     """Send structlog's and the standard library's records to standard output, in one form."""
-    plain = config.log_format == "text" or (config.log_format == "auto" and sys.stdout.isatty())
+    plain = for_people(config)
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -66,6 +66,11 @@ def configure(config: Config) -> None:
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def for_people(config: Config) -> bool:
+    """Whether somebody reads along on a terminal, rather than a program that collects JSON."""
+    return config.log_format == "text" or (config.log_format == "auto" and sys.stdout.isatty())
 
 
 def pseudonym(guest: str) -> str:

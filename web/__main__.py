@@ -1,17 +1,21 @@
 """`python -m web`: prepare the database, serve, wake the engines."""
 
+import logging
+import multiprocessing
 import os
 import socket
 import sys
 from typing import Any
 
+import structlog
 from granian import Granian
 from granian.constants import Interfaces, Loops
-from granian.log import LogLevels
+from granian.log import LogLevels, logger
 
 from infra.config import Config, ConfigError, read
 
 CROWD = 8192  # granian's own backpressure hangs every request past 1,024 open streams
+GAVE_UP = 78  # sysexits.h: a configuration that cannot be used
 DRAIN_S = 5  # streams that are open at a stop may go on for so long
 
 
@@ -25,7 +29,7 @@ def main() -> int:
         check_free(config.host, config.port)
     except (ConfigError, CannotServe) as error:
         return _give_up(error)
-    Granian(
+    server = Granian(
         "web",
         address=config.host,
         port=config.port,
@@ -37,8 +41,15 @@ def main() -> int:
         backpressure=CROWD,
         workers_kill_timeout=DRAIN_S,
         log_level=LogLevels.warning,
-    ).serve(target_loader=load, wrap_loader=False)
+    )
+    # A worker that has said why it cannot start needs no second line about its unexpected end.
+    logger.addFilter(lambda _: not any(gave_up(worker.inner) for worker in server.wrks))
+    server.serve(target_loader=load, wrap_loader=False)
     return 0
+
+
+def gave_up(worker: object) -> bool:
+    return isinstance(worker, multiprocessing.process.BaseProcess) and worker.exitcode == GAVE_UP
 
 
 def load() -> Any:
@@ -52,17 +63,19 @@ def load() -> Any:
         wiring.migrate(config)
         services = wiring.assemble(config)
     except Exception as error:  # whatever it is: say it in a line, and serve nothing
-        import logging
-
         logging.getLogger(__name__).debug("cannot start", exc_info=error)
         _give_up(error)
         sys.stderr.flush()
-        os._exit(1)
+        os._exit(GAVE_UP)
 
     def greet() -> None:
-        print(f"\n  Parley is on {address(config)}\n", flush=True)  # noqa: T201 - this is a command
-        for engine in services.engines.status():
-            print(f"  {engine.name:<6} {engine.what}", flush=True)  # noqa: T201
+        engines = services.engines.status()
+        if telemetry.for_people(config):
+            lines = [f"  {engine.name:<6} {engine.what}" for engine in engines]
+            print("\n".join(["", f"  Parley is on {address(config)}", "", *lines, ""]), flush=True)  # noqa: T201
+        else:
+            log = structlog.stdlib.get_logger("web")
+            log.info("serving", address=address(config), engines={engine.name: engine.what for engine in engines})
 
     return create_app(services, on_serving=greet)
 

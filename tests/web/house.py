@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 from litestar import Litestar
 from litestar.testing import TestClient
 
@@ -74,7 +75,7 @@ def prepared(folder: Path) -> Path:
     return folder / "template.db"
 
 
-def new_chat(client: TestClient[Any], slug: str = "socrates", language: str = "en") -> str:
+def new_chat(client: httpx.Client, slug: str = "socrates", language: str = "en") -> str:
     """Click on Talk; return the id of the chat that opens."""
     answer = client.post(f"/characters/{slug}/chats", data={"language": language}, follow_redirects=False)
     assert answer.status_code == 303, answer.text

@@ -36,7 +36,7 @@ def _pairs(file: object) -> Iterator[tuple[str, str]]:
         if message.id and not message.fuzzy:
             ids = message.id if isinstance(message.id, tuple | list) else (message.id,)
             strings = message.string if isinstance(message.string, tuple | list) else (message.string,)
-            yield from ((one, strings[0]) for one in ids)
+            yield from ((one, strings[0] or "") for one in ids)
 
 
 def test_the_words_of_templates_and_code_are_found() -> None:
