@@ -36,6 +36,7 @@ def main() -> int:
     if only_setup:
         return 0
     os.chdir(ROOT)
+    os.environ.setdefault("PYTHONWARNINGS", "ignore::SyntaxWarning")  # of packages compiled at their first import
     return become(environment.PYTHON, "-m", "web")
 
 
