@@ -36,7 +36,7 @@ class Utterance:
 
     def joined(self) -> bytes:
         """Return the bytes up to the first missing segment."""
-        out = []
+        out: list[bytes] = []
         while (part := self.parts.get(len(out))) is not None:
             out.append(part)
         return b"".join(out)

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import Protocol
 
@@ -74,7 +74,7 @@ class Sounds:
     async def _made(self, text: str, card: Card, language: Language) -> Audio:
         """Speak `text` in the same pieces as a turn would, so that pieces already made are not made again."""
 
-        async def whole():  # type: ignore[no-untyped-def]
+        async def whole() -> AsyncGenerator[str, None]:
             yield text
 
         pcm = bytearray()

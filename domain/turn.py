@@ -80,6 +80,7 @@ class Turn:
         self._stopped: Stopped | None = None
         self._task: asyncio.Task[None] | None = None
         self._marks: dict[str, int] = {}
+        self._early = False
         self._cues: list[Cue] = []
         self._part: Cue | None = None  # the piece that is being synthesised
         self._first_sound_at = 0.0
@@ -161,10 +162,9 @@ class Turn:
 
     async def _speak(self, speech: Audio | None, history: tuple[Message, ...]) -> None:
         text = self._ask.text
-        early = False
         if speech is not None:
-            text, early = await self._hear(speech)
-        self._mark("asr", early)
+            text = await self._hear(speech)
+        self._mark("asr")
         if not text:
             await self._apologise()
             return
@@ -184,12 +184,12 @@ class Turn:
             await asyncio.shield(keeping)
             raise
 
-    async def _hear(self, speech: Audio) -> tuple[str, bool]:
+    async def _hear(self, speech: Audio) -> str:
         if speech.seconds < SHORTEST_SPEECH_S:
-            return "", False
+            return ""
         key = f"{self.chat.id}/{self._ask.utterance}" if self._ask.utterance else None
-        transcript, early = await self._tools.hearing.transcribe(key, speech, self.chat.language)
-        return transcript.text.strip(), early
+        transcript, self._early = await self._tools.hearing.transcribe(key, speech, self.chat.language)
+        return transcript.text.strip()
 
     async def _keep_heard(self, text: str) -> None:
         tools, chat = self._tools, self.chat
@@ -255,7 +255,7 @@ class Turn:
             self._on_end(self)
 
     def _reply(self) -> Reply:
-        receipt = Receipt(**self._marks)
+        receipt = Receipt(**self._marks, early=self._early)
         if self._stopped is None:
             return Reply("".join(c.text for c in self._cues).strip(), False, tuple(self._cues), receipt)
         cues = [*self._cues, *([_whole(self._part, self._cues)] if self._part else [])]
@@ -281,11 +281,9 @@ class Turn:
     async def _store(self, method: object) -> None:
         await asyncio.to_thread(method, self.chat.guest, self.chat.id, self.id)  # type: ignore[arg-type]
 
-    def _mark(self, phase: str, early: bool = False) -> None:
+    def _mark(self, phase: str) -> None:
         if phase not in self._marks:
             self._marks[phase] = round((self._tools.clock.monotonic() - self._ask.began) * 1000)
-            if early:
-                self._marks["early"] = True
 
 
 def _whole(part: Cue, spoken: list[Cue]) -> Cue:
@@ -297,8 +295,9 @@ def _whole(part: Cue, spoken: list[Cue]) -> Cue:
 
 def _cut_reply(reply: Reply, heard_ms: int) -> Reply:
     kept = tuple(
-        Cue(c.text, c.start_ms, min(c.end_ms, heard_ms)) if c.end_ms <= heard_ms else
-        Cue(heard_part([c], heard_ms), c.start_ms, heard_ms)
+        Cue(c.text, c.start_ms, min(c.end_ms, heard_ms))
+        if c.end_ms <= heard_ms
+        else Cue(heard_part([c], heard_ms), c.start_ms, heard_ms)
         for c in reply.cues
         if c.start_ms < heard_ms
     )

@@ -172,9 +172,7 @@ class Turns:
             return
         summary = "".join([delta async for delta in self._tools.llm.reply(summary_prompt(chat, persona, old))])
         if summary.strip():
-            chat = await asyncio.to_thread(
-                chats.summarise, chat.guest, chat.id, summary.strip(), old[-1].seq
-            )
+            chat = await asyncio.to_thread(chats.summarise, chat.guest, chat.id, summary.strip(), old[-1].seq)
             await self._prepare(chat, persona, await asyncio.to_thread(self._history, chat))
 
     def _chore(self, chat_id: str, work: Coroutine[object, object, None]) -> None:
@@ -215,4 +213,3 @@ class Turns:
                 await turn.stop(Stopped())
         for chat_id in list(self._chores):
             self._rest(chat_id)
-

@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import msgspec
 
@@ -73,7 +73,7 @@ class Engine(Generic[T]):
 
 
 class Engines:
-    def __init__(self, engines: Sequence[Engine[object]]) -> None:
+    def __init__(self, engines: Sequence[Engine[Any]]) -> None:
         self._engines = tuple(engines)
         self._pool = ThreadPoolExecutor(1, "waking")
 

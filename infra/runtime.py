@@ -1,8 +1,8 @@
 """The inline runtime: the model ports, answered by engines in this process, each call with a deadline."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import AbstractContextManager, aclosing
 from typing import Literal, TypeVar
 
 from domain.audio import Audio
@@ -21,7 +21,9 @@ EMBED_S = 30.0
 PREPARE_S = 60.0
 
 
-async def _bounded(items: AsyncGenerator[T, None], engine: str, first_s: float, gap_s: float) -> AsyncGenerator[T, None]:
+async def _bounded(
+    items: AsyncGenerator[T, None], engine: str, first_s: float, gap_s: float
+) -> AsyncGenerator[T, None]:
     """Pass on a stream whose first item must come within `first_s` and each further one within `gap_s`."""
     limit = first_s
     async with aclosing(items) as stream:
@@ -59,14 +61,18 @@ class InlineTranscriber:
 
 
 class InlineSpeaker:
-    def __init__(self, engine: Engine[Speaker]) -> None:
+    def __init__(self, engine: Engine[Speaker], alone: Callable[[Voice], AbstractContextManager[None]]) -> None:
+        """`alone` gives a voice the cores for as long as it speaks, where it needs them."""
         self._engine = engine
+        self._alone = alone
 
     async def speak(self, text: str, voice: Voice, language: Language) -> AsyncGenerator[Audio, None]:
         tts = await self._engine.loaded()
-        async with aclosing(_bounded(tts.speak(text, voice, language), "tts", FIRST_SOUND_S, SOUND_GAP_S)) as sounds:
-            async for audio in sounds:
-                yield audio
+        sounds = _bounded(tts.speak(text, voice, language), "tts", FIRST_SOUND_S, SOUND_GAP_S)
+        with self._alone(voice):
+            async with aclosing(sounds) as stream:
+                async for audio in stream:
+                    yield audio
 
 
 class InlineLlm:

@@ -11,12 +11,13 @@ from db.migrate import upgrade
 from db.personas import SqlPersonas
 from domain.cards import load
 from domain.persona import Persona
-from domain.ports import Chats, Clock, Embedder, Llm, Personas, Speaker, Transcriber
+from domain.ports import Chats, Clock, Embedder, Personas
 from domain.sounds import Sounds
 from domain.turns import Turns
+from infra import models
 from infra.clock import SystemClock
 from infra.config import Config
-from infra.engines import Engine, Engines
+from infra.engines import Engines
 from infra.runtime import InlineEmbedder, InlineLlm, InlineSpeaker, InlineTranscriber
 from infra.shelf import FileShelf
 
@@ -56,29 +57,10 @@ def assemble(config: Config) -> Services:
     clock = SystemClock()
     database = connect(config.core_url)
     chats, personas = SqlChats(database), SqlPersonas(database)
-    asr, llm, tts, embed = _engines(config)
-    speaker = InlineSpeaker(tts)
+    asr, llm, tts, embed, alone = models.scripted() if config.engines == "scripted" else models.real(config)
+    speaker = InlineSpeaker(tts, alone)
     turns = Turns(InlineTranscriber(asr), InlineLlm(llm), speaker, chats, personas, clock)
     sounds = Sounds(speaker, chats, personas, FileShelf(config.data_dir / "sounds"))
-    # The voice first: with it the greetings of a warm shelf and the first words are never what is waited for.
+    # The voice first: a warm shelf of greetings and the ear come next, the largest model last.
     engines = Engines((tts, asr, llm, embed))
     return Services(config, turns, sounds, chats, personas, InlineEmbedder(embed), engines, clock)
-
-
-def _engines(
-    config: Config,
-) -> tuple[Engine[Transcriber], Engine[Llm], Engine[Speaker], Engine[Embedder]]:
-    if config.engines == "scripted":
-        return _scripted()
-    raise ValueError("ENGINES=real: being wired")
-
-
-def _scripted() -> tuple[Engine[Transcriber], Engine[Llm], Engine[Speaker], Engine[Embedder]]:
-    from functions.engines.scripted import ScriptedEmbedder, ScriptedLlm, ScriptedSpeaker, ScriptedTranscriber
-
-    return (
-        Engine("asr", "scripted", ScriptedTranscriber),
-        Engine("llm", "scripted", ScriptedLlm),
-        Engine("tts", "scripted", ScriptedSpeaker),
-        Engine("embed", "scripted", ScriptedEmbedder),
-    )

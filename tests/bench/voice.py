@@ -74,8 +74,12 @@ def _trimmed(sound: Audio) -> Audio:
     return Audio.of(samples[: loud[-1] + 1].astype(np.float32), HEARD_RATE)
 
 
-async def ask(server: Server, language: Language, character: str, questions: list[Audio], hands_free: bool, show: bool) -> list[Heard]:
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=120), read_bufsize=2**20) as http:
+async def ask(
+    server: Server, language: Language, character: str, questions: list[Audio], hands_free: bool, show: bool
+) -> list[Heard]:
+    async with aiohttp.ClientSession(
+        cookie_jar=aiohttp.CookieJar(unsafe=True), timeout=aiohttp.ClientTimeout(total=120), read_bufsize=2**20
+    ) as http:
         caller = Caller(server.url, http)
         await caller.call(character, language)
         await caller.prepare()
@@ -85,14 +89,18 @@ async def ask(server: Server, language: Language, character: str, questions: lis
             heard = await caller.speak(speech, hands_free)
             heards.append(heard)
             if show:
-                print(f"  {heard.first_sound:.2f} {heard.receipt} stall {heard.stall_s:.2f} {heard.said[:90]} {heard.failed}")
+                print(
+                    f"  {heard.first_sound:.2f} {heard.receipt} stall {heard.stall_s:.2f} {heard.said[:90]} {heard.failed}"
+                )
             await asyncio.sleep(1.5)
         return heards
 
 
 async def cold(server: Server, language: Language, character: str, speech: Audio) -> Heard:
     """The very first turn: a page is opened and spoken to at once."""
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=180), read_bufsize=2**20) as http:
+    async with aiohttp.ClientSession(
+        cookie_jar=aiohttp.CookieJar(unsafe=True), timeout=aiohttp.ClientTimeout(total=180), read_bufsize=2**20
+    ) as http:
         caller = Caller(server.url, http)
         await caller.call(character, language)
         await caller.prepare()
@@ -126,18 +134,36 @@ def main() -> None:
     options.add_argument("--show", action="store_true", help="print every turn")
     a = options.parse_args()
     folder = Path("var/bench")
-    head = ["row", "turns", "failed", "first p50", "p95", "last p50", "p95", "asr ms", "token", "clause", "sound", "stall s", "audio s"]
+    head = [
+        "row",
+        "turns",
+        "failed",
+        "first p50",
+        "p95",
+        "last p50",
+        "p95",
+        "asr ms",
+        "token",
+        "clause",
+        "sound",
+        "stall s",
+        "audio s",
+    ]
     rows: list[list[object]] = [head]
     speech = {language: spoken(language, folder) for language in a.languages.split(",")}
     with serving(folder / "data", MODELS=a.models) as server:
-        print(f"MODELS={a.models}: first page {server.page_s:.2f} s, engines ready {server.ready_s:.2f} s, load {os.getloadavg()[0]:.2f}")
+        print(
+            f"MODELS={a.models}: first page {server.page_s:.2f} s, engines ready {server.ready_s:.2f} s, load {os.getloadavg()[0]:.2f}"
+        )
         for language, questions in speech.items():
             report(rows, f"{language} cold", [asyncio.run(cold(server, language, a.character, questions[0]))])
             for mode in a.modes.split(","):
                 heards = asyncio.run(ask(server, language, a.character, questions[: a.turns], mode == "free", a.show))
                 report(rows, f"{language} {mode}", heards)
     print(table(rows))
-    print("phases in ms, p50/p95, from the receipts: asr after upload, token after asr, clause after token, sound after clause")
+    print(
+        "phases in ms, p50/p95, from the receipts: asr after upload, token after asr, clause after token, sound after clause"
+    )
 
 
 if __name__ == "__main__":

@@ -43,8 +43,7 @@ async def test_an_error_of_the_source_reaches_the_reader_after_its_items() -> No
         yield 1
         raise LookupError
 
-    got: list[int] = []
-    with pytest.raises(LookupError):
-        async for item in ahead(source(), by=1):
-            got.append(item)
-    assert got == [1]
+    async with aclosing(ahead(source(), by=1)) as items:
+        assert await anext(items) == 1
+        with pytest.raises(LookupError):
+            await anext(items)

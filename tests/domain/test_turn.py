@@ -34,7 +34,7 @@ class Room:
         self.chat: Chat = self.chats.create(GUEST, "socrates", "en", "", self.clock.now())
 
     async def begin(self, key: str = KEY, **ask: object) -> Turn:
-        sent = {"speech": SPEECH} if not ask else ask
+        sent = ask or {"speech": SPEECH}
         turn = await self.turns.begin(GUEST, self.chat.id, Ask(key, self.clock.monotonic(), **sent))  # type: ignore[arg-type]
         assert isinstance(turn, Turn)
         return turn
@@ -51,13 +51,28 @@ async def test_a_turn_is_heard_then_said_piece_by_piece_then_done() -> None:
     room = Room()
     events = await follow(await room.begin())
     kinds = [type(e).__name__ for e in events]
-    assert kinds == ["Began", "Heard", "Said", "Sound", "Sound", "Said", *["Sound"] * 6, "Said", "Sound", "Sound", "Done"]
+    assert kinds == [
+        "Began",
+        "Heard",
+        "Said",
+        "Sound",
+        "Sound",
+        "Said",
+        *["Sound"] * 6,
+        "Said",
+        "Sound",
+        "Sound",
+        "Done",
+    ]
     assert isinstance(events[1], Heard) and events[1].message.text == "Go on"
     assert [e.text for e in events if isinstance(e, Said)] == ["Well now,", " what is it that you mean?", " Tell me."]
     assert [e.start_ms for e in events if isinstance(e, Said)] == [0, 200, 800]
     done = events[-1]
     assert isinstance(done, Done) and done.message is not None and done.ms == 1000
-    assert room.said() == [("user", "Go on", False), ("assistant", "Well now, what is it that you mean? Tell me.", False)]
+    assert room.said() == [
+        ("user", "Go on", False),
+        ("assistant", "Well now, what is it that you mean? Tell me.", False),
+    ]
 
 
 async def test_the_receipt_names_every_phase_in_order() -> None:
@@ -321,7 +336,7 @@ async def test_closing_keeps_what_was_said() -> None:
             if isinstance(event, Sound) and event.piece == 1:
                 break
     await room.turns.close()
-    assert [role for role, _, _ in room.said()][0] == "user"
+    assert room.said()[0][0] == "user"
     assert turn.ended
 
 
