@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, Row, Update
 from sqlalchemy.exc import IntegrityError
 
 from db import chat_sql as sql
-from db.work import check_names, check_texts, known, new_id, reading, writing
+from db.work import check_names, check_texts, forget_log, known, new_id, reading, writing
 from domain.chat import Chat, Cue, Message, Receipt, Reply
 from domain.errors import Conflict, NotFound
 from domain.persona import Language
@@ -69,8 +69,11 @@ class SqlChats:
                 # Asked again in the DELETE, since a chat may be restored in between: it then stays.
                 ids = connection.scalars(sql.PURGEABLE, {"before": deleted_before, "most": PURGE_AT_ONCE}).all()
                 if not ids:
-                    return gone
+                    break
                 gone += connection.execute(sql.PURGE, {"ids": ids, "before": deleted_before}).rowcount
+        if gone:
+            forget_log(self._engine)
+        return gone
 
     def summarise(self, guest: str, chat_id: str, summary: str, upto: int) -> Chat:
         """A summary that covers less than the one that is kept came too late: it changes nothing."""

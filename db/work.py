@@ -4,13 +4,13 @@ import base64
 import logging
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from db.connect import WRITES
+from db.connect import QUEUE, WRITES
 from db.tables.types import NAME_CHARS
 from domain.errors import BadInput, Unavailable
 
@@ -32,8 +32,18 @@ def writing(engine: Engine) -> Iterator[Connection]:
 
     Raises Unavailable("store_unavailable").
     """
-    with _troubles(), engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
+    queue = engine.get_execution_options().get(QUEUE) or nullcontext()
+    with _troubles(), queue, engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
         yield connection
+
+
+def forget_log(engine: Engine) -> None:
+    """Empty SQLite's write-ahead log, where erased rows are still to be read; elsewhere there is nothing to do."""
+    if engine.name == "sqlite":
+        with reading(
+            engine
+        ) as connection:  # begun DEFERRED and reading nothing: it is in nobody's way, not even its own
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
 @contextmanager
