@@ -109,7 +109,8 @@ class Encoder:
         html = self._pages.html(template, self._ui, **context)
         # splitlines would also break at characters that SSE does not; a lone \r does end a line in SSE
         lines = html.replace("\r\n", "\n").replace("\r", "\n").strip().split("\n")
-        return "".join(f"data: {line}\n" for line in lines if line.strip()).encode("utf-8", "replace")
+        data = "".join(f"data: {line}\n" for line in lines if line.strip())
+        return b"event: message\n" + data.encode("utf-8", "replace")
 
 
 def _named(name: bytes, data: object) -> bytes:

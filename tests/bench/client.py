@@ -120,7 +120,7 @@ class Caller:
                         heard.receipt = json.loads(line[5:])["receipt"]
                     elif name == "fail":
                         heard.failed = json.loads(line[5:])["code"]
-                    elif name == "":
+                    elif name == "message":
                         heard.text += line[5:]
                 elif not line:
                     name = ""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 
 class Message(NamedTuple):
-    name: str  # "" for an unnamed message: HTML
+    name: str  # "" for the type `message`: HTML
     data: str
     id: str
 
@@ -37,7 +37,7 @@ def messages(lines: Iterable[str]) -> Iterable[Message]:
         field, _, value = line.partition(":")
         value = value.removeprefix(" ")
         if field == "event":
-            name = value
+            name = "" if value == "message" else value
         elif field == "data":
             data.append(value)
         elif field == "id":

@@ -27,7 +27,7 @@ export async function* events(body, alive = () => {}) {
         const field = colon < 0 ? line : line.slice(0, colon);
         const content = colon < 0 ? "" : line.slice(colon + 1).replace(/^ /, "");
         if (field === "data") data.push(content);
-        else if (field === "event") event = content;
+        else if (field === "event") event = content === "message" ? "" : content; // the type of messages without one
         else if (field === "id") id = Number(content) || 0;
       }
     }
