@@ -62,6 +62,7 @@ WORDS: dict[str, str] = {
     "title_too_long": N_("A title can have at most {characters} characters."),
     "too_large": N_("That is too large to send."),
     "tts_failed": N_("The voice engine stopped working. Please try again."),
+    "tts_waking": N_("This voice is still waking up. Please try again in a moment."),
     "turn_exists": N_("This was already said once."),
     "turn_failed": N_("Something went wrong during the reply. Please try again."),
     "turn_gone": N_("This reply is no longer here."),
