@@ -1,9 +1,12 @@
 """Fetch model weights (`NAME ...`, or `--models small`), or read them all again (`--verify`). Runs in .venv."""
 
 import argparse
+from pathlib import Path
 
 from functions import weights
 from tools.say import Bar, Problem, guard, say
+
+KOKORO = "kokoro-v1.0.int8.onnx"
 
 
 def main() -> int:
@@ -30,6 +33,18 @@ def fetch(names: list[str]) -> None:
         raise Problem(f"{error}\nOnce that is mended, the same command goes on where this one stopped.") from None
     finally:
         bar.close()
+    if KOKORO in names:
+        prepare(weights.path(KOKORO))
+
+
+def prepare(kokoro: Path) -> None:
+    """Edit Kokoro's graph now rather than at the first start: the engine would do the same, and looks here first."""
+    try:
+        from functions.engines.kokoro_graph import prepare_kokoro
+
+        prepare_kokoro(kokoro, kokoro.with_suffix(".parley.onnx"))
+    except ModuleNotFoundError:  # weights fetched without the model packages, onto another machine's disk
+        say("Kokoro will be prepared at the first start.")
 
 
 def verify(names: list[str]) -> int:
