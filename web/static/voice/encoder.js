@@ -45,8 +45,8 @@ class OpusFile {
 
   /** Return the bytes since the last call, of every frame given so far. */
   async take(end = false) {
-    if (end) await this.encoder.flush();
-    else for (let tries = 0; this.made < this.given && tries < 12; tries++) await pause(4);
+    for (let tries = 0; this.made < this.given && tries < 12 && !this.error; tries++) await pause(4);
+    if (end && this.made < this.given) await this.encoder.flush(); // slow: only where it must be
     if (this.error) throw this.error;
     const bytes = this.ogg?.take(end) ?? new Uint8Array();
     if (end) this.encoder.close();

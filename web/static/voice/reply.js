@@ -2,6 +2,8 @@
 
 import { Turn } from "./turn.js";
 
+const SYLLABLE_MS = 280;
+
 export class Reply {
   constructor(call, fields, frames, endedAt) {
     this.call = call;
@@ -28,9 +30,9 @@ export class Reply {
     return this.call.view;
   }
 
-  /** Whether the user may still go on as if no reply had been begun. */
+  /** Whether the user may still go on as if no reply had been begun: a syllable of it is no reply. */
   get stillUnheard() {
-    return !this.settled && !this.sounded && this.frames !== null;
+    return !this.settled && !this.about && this.frames !== null && this.call.player.position() < SYLLABLE_MS;
   }
 
   run() {
