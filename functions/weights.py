@@ -21,7 +21,7 @@ from functions.wheels import sha256
 
 __all__ = ["File", "WeightsError", "fetch", "load_manifest", "missing", "needed", "path", "verify"]
 
-Report = Callable[[str, int, int], None]  # what is being done, bytes done, bytes in all
+Report = Callable[[str, int, int], None]  # what is being done, bytes done, bytes in all (0: just words)
 HEARING = ("whisper-base/config.json", "whisper-base/tokenizer.json", "whisper-base/vocabulary.txt")
 HEARING_AND_SPEAKING = (*HEARING, "whisper-base/model.bin", "kokoro-v1.0.int8.onnx")
 LLM = {
@@ -29,6 +29,7 @@ LLM = {
     "small": "qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
     "tiny": "smollm2-135m-instruct-q4_1.gguf",
 }
+WAITING = "Another Parley is fetching the models; waiting for it"
 MARGIN = 250_000_000  # bytes left free: parts in flight, and a disk is never filled to the brim
 
 
@@ -94,7 +95,7 @@ def fetch(
     if missing(names, cache, files):
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with _alone(folder, lambda: report("Another Parley is fetching the models; waiting for it", 0, 1)):
+            with _alone(folder, lambda: report(WAITING, 0, 0)):
                 _fetch([files[name] for name in missing(names, cache, files)], folder, report)
         except OSError as error:
             raise WeightsError(transport.plain(error, folder)) from error
@@ -109,7 +110,7 @@ def verify(
     folder = (cache or cache_dir()) / "models"
     if not folder.is_dir():
         return list(names)
-    with _alone(folder, lambda: report("Another Parley is fetching the models; waiting for it", 0, 1)):
+    with _alone(folder, lambda: report(WAITING, 0, 0)):
         record = _Record(folder)
         return [name for name in names if not _check(files[name], folder, record, report)]
 

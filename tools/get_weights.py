@@ -1,6 +1,8 @@
 """Fetch model weights (`NAME ...`, or `--models small`), or read them all again (`--verify`). Runs in .venv."""
 
 import argparse
+import contextlib
+import sys
 from pathlib import Path
 
 from functions import weights
@@ -39,19 +41,17 @@ def fetch(names: list[str]) -> None:
 
 def prepare(kokoro: Path) -> None:
     """Edit Kokoro's graph now rather than at the first start: the engine would do the same, and looks here first."""
-    try:
+    with contextlib.suppress(ModuleNotFoundError):  # no model packages here: then there is no engine to run either
         from functions.engines.kokoro_graph import prepare_kokoro
 
         prepare_kokoro(kokoro, kokoro.with_suffix(".parley.onnx"))
-    except ModuleNotFoundError:  # weights fetched without the model packages, onto another machine's disk
-        say("Kokoro will be prepared at the first start.")
 
 
 def verify(names: list[str]) -> int:
     """Say for each file whether it is whole; absent ones are no fault."""
     there = [name for name in names if weights.path(name).exists()]
     bar = Bar()
-    broken = weights.verify(there, report=bar)
+    broken = weights.verify(there, report=bar if sys.stdout.isatty() else lambda doing, done, total: None)
     bar.close()
     for name in names:
         say(f"  {'absent' if name not in there else 'BROKEN' if name in broken else 'whole '}  {weights.path(name)}")

@@ -44,6 +44,11 @@ class Bar:
         self._first = 0
 
     def __call__(self, doing: str, done: int, total: int) -> None:
+        """Draw; a `total` of 0 is something to say rather than a way to go."""
+        if not total:
+            self._out.write(f"  {doing}\n")
+            self._out.flush()
+            return
         if total != self._total:
             self._done, self._total, self._tenth, self._began, self._first = 0, total, -1, self._now(), done
         news, self._doing, self._done = doing != self._doing, doing, max(self._done, min(done, total))
