@@ -67,6 +67,19 @@ def ensure(kind: str) -> int:
         return count
 
 
+def run(program: str, *arguments: str) -> int:
+    """Run a program of the environment in the repository, and return its exit code.
+
+    Ctrl-C reaches it too; it gets the time to clean up after itself.
+    """
+    path = os.pathsep.join([str(VENV / "bin"), os.environ.get("PATH", "")])
+    with subprocess.Popen([VENV / "bin" / program, *arguments], cwd=ROOT, env={**os.environ, "PATH": path}) as child:
+        try:
+            return child.wait()
+        except KeyboardInterrupt:
+            return child.wait() or 130
+
+
 def _ready(kind: str) -> bool:
     """Whether this lock, or one that holds all of it, is in."""
     if HALFWAY.exists() or not PYTHON.exists():

@@ -3,7 +3,6 @@
 import os
 import shutil
 import socket
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -47,9 +46,8 @@ def become(program: Path, *arguments: str) -> NoReturn:
 
 def get_weights(names: list[str]) -> None:
     """Fetch what is missing, and prepare what has to be: in the environment, whose packages that takes."""
-    done = subprocess.run([environment.PYTHON, "-m", "tools.get_weights", *names], cwd=ROOT)
-    if done.returncode:
-        sys.exit(done.returncode)  # it has said why
+    if code := environment.run("python", "-m", "tools.get_weights", *names):
+        sys.exit(code)  # it has said why
 
 
 def _port() -> int:

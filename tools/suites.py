@@ -2,7 +2,6 @@
 
 import os
 import shlex
-import subprocess
 import sys
 import time
 
@@ -11,7 +10,6 @@ from tools import environment
 from tools.run import get_weights
 from tools.say import ROOT, Problem, guard, say
 
-BIN = environment.VENV / "bin"
 LINT = (("ruff", "check", "."), ("mypy",), ("lint-imports", "--no-cache"))
 MARKER = {"browser": "browser", "models": "models", "servers": "server", "bench": "bench"}
 NO_TESTS = 5  # pytest's exit code when nothing was collected
@@ -32,26 +30,20 @@ def main() -> int:
 
 
 def suite(name: str) -> int:
-    """Run one suite and return its exit code."""
+    """Run one suite, with ARGS of the make command line, and return its exit code."""
+    more = shlex.split(os.environ.get("ARGS", ""))
     if name == "lint":
-        return next(filter(None, (call(*command) for command in LINT)), 0)
+        return next(filter(None, (environment.run(*command) for command in LINT)), 0)
     if name == "models":
         get_weights([*weights.needed("small"), *weights.needed("tiny")])
     if name == "bench" and (ROOT / "tests" / "bench" / "__main__.py").exists():
-        return call("python", "-m", "tests.bench")
+        return environment.run("python", "-m", "tests.bench", *more)
     marker = MARKER.get(name)
-    code = call("pytest", *(["-m", marker] if marker else []))
+    code = environment.run("pytest", *(["-m", marker] if marker else []), *more)
     if code == NO_TESTS and marker and not written(marker):
         say(f"No test is marked `{marker}` yet.")
         return 0
     return code
-
-
-def call(program: str, *arguments: str) -> int:
-    """Run a program of the environment in the repository, with ARGS from the make command line after its own."""
-    extra = shlex.split(os.environ.get("ARGS", "")) if program in ("pytest", "python") else []
-    path = os.pathsep.join([str(BIN), os.environ.get("PATH", "")])
-    return subprocess.run([BIN / program, *arguments, *extra], cwd=ROOT, env={**os.environ, "PATH": path}).returncode
 
 
 def written(marker: str) -> bool:
