@@ -26,7 +26,6 @@ _THIS_TURN = and_(turns.c.chat_id == chats.c.id, turns.c.id == bindparam("turn")
 
 CREATE = insert(chats)
 GET = select(*CHAT).where(_MINE)
-OWNED = select(chats.c.id).where(_OWNED)
 RECENT = (
     select(*CHAT)
     .where(chats.c.guest == bindparam("owner"), chats.c.deleted_at.is_(None))
@@ -34,16 +33,22 @@ RECENT = (
     .limit(bindparam("most"))
 )
 RECENT_BEFORE = RECENT.where(chats.c.spoken_at < bindparam("before"))
-RENAME = update(chats).where(_MINE).values(title=bindparam("words"))
+
+# Whatever writes in a chat takes the chat's own row first, by its id and nothing else, so that such units of
+# work queue there. An UPDATE that asks for the guest as well may find the row by the guests' index on MySQL, whose
+# entries it then locks before the row: two of those met the other way round and one was rolled back.
+TAKE = select(chats.c.last_seq, chats.c.deleted_at).where(_OWNED).with_for_update()
+_TAKEN = chats.c.id == bindparam("chat")
+RENAME = update(chats).where(_TAKEN).values(title=bindparam("words"))
 SUMMARISE = (
     update(chats)
-    .where(_MINE, chats.c.summary_upto <= bindparam("upto"))
+    .where(_TAKEN, chats.c.summary_upto <= bindparam("upto"))
     .values(summary=bindparam("words"), summary_upto=bindparam("upto"))
 )
-DELETE = update(chats).where(_MINE).values(deleted_at=bindparam("now"))
-RESTORE = update(chats).where(_OWNED).values(deleted_at=None)
+PUT_AWAY = update(chats).where(_TAKEN).values(deleted_at=bindparam("when"))
+SPEAK = update(chats).where(_TAKEN).values(spoken_at=bindparam("now"), last_seq=bindparam("last"))
 
-PURGEABLE = select(chats.c.id).where(chats.c.deleted_at < bindparam("before")).limit(bindparam("most"))
+PURGEABLE = select(chats.c.id).where(chats.c.deleted_at < bindparam("before"))
 PURGE = delete(chats).where(chats.c.id.in_(bindparam("ids", expanding=True)), chats.c.deleted_at < bindparam("before"))
 
 MESSAGES = (
@@ -76,16 +81,7 @@ TURN_OF_KEY = (
     .where(_MINE)
 )
 
-# What writes in a chat begins with the chat's own row: two such units of work queue there, whatever the
-# database, and always lock in the same order.
-OPEN_TURN = update(chats).where(_MINE).values(last_seq=chats.c.last_seq + 2, spoken_at=bindparam("now"))
-SPEAK = update(chats).where(_MINE).values(spoken_at=bindparam("now"))
-LOCK = select(chats.c.id).where(_MINE).with_for_update()
-OPENED = (
-    select(chats.c.last_seq, turns.c.id)
-    .select_from(chats.outerjoin(turns, and_(turns.c.chat_id == chats.c.id, turns.c.key == bindparam("key"))))
-    .where(chats.c.id == bindparam("chat"))
-)
+KEY_USED = select(turns.c.id).where(turns.c.chat_id == bindparam("chat"), turns.c.key == bindparam("key"))
 REPLIED = (
     select(turns.c.seq, turns.c.forgotten, messages.c.id)
     .select_from(

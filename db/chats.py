@@ -56,21 +56,25 @@ class SqlChats:
         """Deleting it again changes nothing: the first time counts for `purge`."""
         mine = _mine(guest, chat_id)
         with writing(self._engine) as connection:
-            if not connection.execute(sql.DELETE, mine | {"now": now}).rowcount:
-                _exists(connection.execute(sql.OWNED, mine).first())
+            if _take_any(connection, mine).deleted_at is None:
+                connection.execute(sql.PUT_AWAY, {"chat": chat_id, "when": now})
 
     def restore(self, guest: str, chat_id: str) -> Chat:
-        return self._change(sql.RESTORE, _mine(guest, chat_id))
+        mine = _mine(guest, chat_id)
+        with writing(self._engine) as connection:
+            _take_any(connection, mine)
+            connection.execute(sql.PUT_AWAY, {"chat": chat_id, "when": None})
+            return _chat(connection, mine)
 
     def purge(self, deleted_before: datetime) -> int:
+        with reading(self._engine) as connection:
+            ids = connection.scalars(sql.PURGEABLE, {"before": deleted_before}).all()
         gone = 0
-        while True:
+        for start in range(0, len(ids), PURGE_AT_ONCE):
+            some = {"ids": ids[start : start + PURGE_AT_ONCE], "before": deleted_before}
             with writing(self._engine) as connection:
-                # Asked again in the DELETE, since a chat may be restored in between: it then stays.
-                ids = connection.scalars(sql.PURGEABLE, {"before": deleted_before, "most": PURGE_AT_ONCE}).all()
-                if not ids:
-                    break
-                gone += connection.execute(sql.PURGE, {"ids": ids, "before": deleted_before}).rowcount
+                # The time is asked again, since a chat may have been restored in between: it then stays.
+                gone += connection.execute(sql.PURGE, some).rowcount
         if gone:
             forget_log(self._engine)
         return gone
@@ -82,7 +86,8 @@ class SqlChats:
 
     def _change(self, statement: Update, mine: Mapping[str, str], **values: object) -> Chat:
         with writing(self._engine) as connection:
-            connection.execute(statement, {**mine, **values})
+            _take(connection, mine)
+            connection.execute(statement, {"chat": mine["chat"], **values})
             return _chat(connection, mine)
 
     # -- what was said -----------------------------------------------------------------------------
@@ -107,11 +112,12 @@ class SqlChats:
         mine = _mine(guest, chat_id)
         try:
             with writing(self._engine) as connection:
-                _exists(connection.execute(sql.OPEN_TURN, mine | {"now": now}).rowcount)
-                last, before = connection.execute(sql.OPENED, {"chat": chat_id, "key": key}).one()
+                last = _take(connection, mine).last_seq
+                before = connection.scalar(sql.KEY_USED, {"chat": chat_id, "key": key})
                 if before is not None:
                     raise Conflict("turn_exists", turn_id=before)
-                message = Message(new_id(), chat_id, turn_id, last - 1, "user", text, now)
+                message = Message(new_id(), chat_id, turn_id, last + 1, "user", text, now)
+                connection.execute(sql.SPEAK, {"chat": chat_id, "now": now, "last": last + 2})
                 turn = {"chat_id": chat_id, "id": turn_id, "key": key, "seq": message.seq, "forgotten": False}
                 connection.execute(sql.ADD_TURN, turn)
                 connection.execute(sql.ADD_MESSAGE, _row(message))
@@ -124,7 +130,7 @@ class SqlChats:
         check_texts(reply.text, *(cue.text for cue in reply.cues))
         mine = _mine(guest, chat_id)
         with writing(self._engine) as connection:
-            _exists(connection.execute(sql.SPEAK, mine | {"now": now}).rowcount)
+            last = _take(connection, mine).last_seq
             turn = connection.execute(sql.REPLIED, {"chat": chat_id, "turn": _or_none(turn_id)}).first()
             if turn is None or turn.forgotten:
                 raise NotFound("turn_gone")
@@ -132,6 +138,7 @@ class SqlChats:
                 turn.id or new_id(), chat_id, turn_id, turn.seq + 1, "assistant", reply.text, now,
                 reply.interrupted, reply.cues, reply.receipt,
             )  # fmt: skip
+            connection.execute(sql.SPEAK, {"chat": chat_id, "now": now, "last": last})
             row = _row(message)
             if turn.id is None:
                 connection.execute(sql.ADD_MESSAGE, row)
@@ -144,7 +151,7 @@ class SqlChats:
         mine = _mine(guest, chat_id)
         this = {"chat": chat_id, "turn": _or_none(turn_id)}
         with writing(self._engine) as connection:
-            _exists(connection.execute(sql.LOCK, mine).first())
+            _take(connection, mine)
             turn = connection.execute(sql.REPLIED, this).first()
             if turn is not None:
                 connection.execute(sql.FORGET, this)
@@ -175,7 +182,7 @@ def _mine(guest: str, chat_id: str) -> dict[str, str]:
 
 
 def _exists(found: Found | None) -> Found:
-    """Pass on what a statement about the caller's own chat found: a row, rows or a count of them."""
+    """Pass on what a statement about the caller's own chat found: a row or rows."""
     if not found:
         raise NotFound("chat_gone")
     return found
@@ -184,6 +191,18 @@ def _exists(found: Found | None) -> Found:
 def _or_none(name: str) -> str | None:
     """Return an id to look for; NULL, which equals nothing, where it could not be kept in the first place."""
     return name if known(name) else None
+
+
+def _take_any(connection: Connection, mine: Mapping[str, str]) -> Row[Any, Any]:
+    """Lock the chat, deleted or not, until the unit of work ends."""
+    return _exists(connection.execute(sql.TAKE, mine).first())
+
+
+def _take(connection: Connection, mine: Mapping[str, str]) -> Row[Any, Any]:
+    row = _take_any(connection, mine)
+    if row.deleted_at is not None:
+        raise NotFound("chat_gone")
+    return row
 
 
 def _chat(connection: Connection, mine: Mapping[str, str]) -> Chat:

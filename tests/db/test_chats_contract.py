@@ -317,6 +317,38 @@ def test_many_chats_are_purged_at_once(chats: Chats) -> None:
     assert chats.purge(minutes(1)) == 0
 
 
+def test_everything_at_once_in_one_chat_ends_in_ordinary_answers(chats: Chats) -> None:
+    chat = new_chat(chats)
+    chats.heard("anna", chat.id, "turn-0", "key-00000", "Hello", NOON)
+    ends: list[str] = []
+
+    def live(number: int) -> None:
+        turn, key = f"turn-{number}", f"key-{number:05}"
+        for step in (
+            lambda: chats.heard("anna", chat.id, turn, key, "Hello", minutes(number)),
+            lambda: chats.rename("anna", chat.id, f"Title {number}"),
+            lambda: chats.said("anna", chat.id, turn, Reply("Hello, friend"), minutes(number)),
+            lambda: chats.summarise("anna", chat.id, f"Summary {number}", number),
+            lambda: chats.delete("anna", chat.id, minutes(number)) if number % 7 == 0 else None,
+            lambda: chats.purge(NOON),
+            lambda: chats.unsay("anna", chat.id, turn),
+            lambda: chats.restore("anna", chat.id),
+            lambda: chats.recent("anna"),
+        ):
+            try:
+                step()
+                ends.append("done")
+            except ParleyError as error:
+                ends.append(error.code)
+
+    with ThreadPoolExecutor(12) as pool:
+        list(pool.map(live, range(1, 61)))
+
+    assert len(ends) == 60 * 9
+    assert set(ends) <= {"done", "chat_gone", "turn_gone"}
+    assert ends.count("done") > 60 * 3
+
+
 def test_a_summary_replaces_the_one_before_but_not_a_newer_one(chats: Chats) -> None:
     chat = new_chat(chats)
     assert (chat.summary, chat.summary_upto) == ("", 0)

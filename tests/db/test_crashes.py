@@ -61,8 +61,9 @@ def url(request: pytest.FixtureRequest) -> Iterator[str]:
         yield url
 
 
-def start(code: str, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen([sys.executable, "-c", code, *arguments], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+def start(code: str, *arguments: str, stderr: int | None = None) -> subprocess.Popen[str]:
+    line = [sys.executable, "-c", code, *arguments]
+    return subprocess.Popen(line, cwd=ROOT, stdout=subprocess.PIPE, stderr=stderr, text=True)
 
 
 def test_a_killed_program_loses_nothing_it_acknowledged(url: str) -> None:
@@ -90,10 +91,11 @@ def test_two_programs_with_the_same_keys_open_each_turn_once(url: str) -> None:
     engine = connect(url)
     chats = SqlChats(engine)
     chat = new_chat(chats)
-    programs = [start(RACE, url, chat.id, name) for name in ("one", "two")]
-    opened = [int(program.communicate(timeout=60)[0]) for program in programs]
+    programs = [start(RACE, url, chat.id, name, stderr=subprocess.PIPE) for name in ("one", "two")]
+    ends = [program.communicate(timeout=60) for program in programs]
 
-    assert sum(opened) == 10
+    assert [complaint for _, complaint in ends] == ["", ""]
+    assert sum(int(opened) for opened, _ in ends) == 10
     kept = chats.messages("anna", chat.id)
     assert len(kept) == 10
     assert len({message.seq for message in kept}) == 10

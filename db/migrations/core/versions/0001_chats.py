@@ -33,7 +33,6 @@ def upgrade() -> None:
         **OPTIONS,
     )
     op.create_index("ix_chats_guest_spoken_at", "chats", ["guest", "spoken_at"])
-    op.create_index("ix_chats_deleted_at", "chats", ["deleted_at"])
     op.create_table(
         "turns",
         sa.Column("chat_id", Name(), nullable=False),
