@@ -9,11 +9,8 @@ import hashlib
 import http.client
 import os
 import shutil
-import socket
-import threading
 import urllib.error
 import urllib.parse
-import urllib.request
 import zipfile
 import zlib
 from collections import Counter
@@ -23,11 +20,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Protocol, Self
 
+from functions import hub
 from functions.wheels import CHUNK, Wheels
 
 HUB = "https://huggingface.co"
-CONNECT_S = 3.0  # a machine without the hub loses this much, once
-STALL_S = 30.0
 Progress = Callable[[int], None]  # bytes of this file so far
 
 
@@ -137,7 +133,7 @@ class Sources:
     def _hub(self, file: Wanted, arriving: Arriving, progress: Progress) -> None:
         url = file.url.replace(HUB, os.environ.get("HF_ENDPOINT") or HUB, 1)
         host = urllib.parse.urlsplit(url).netloc
-        if host not in self._knocked and not _reachable(url):
+        if host not in self._knocked and not hub.reachable(url):
             self._unreachable.add(host)
         self._knocked.add(host)
         if host in self._unreachable:
@@ -148,7 +144,9 @@ class Sources:
                 raise SourceFailed(f"{host} broke off")
             tried_at = arriving.size
             try:
-                _download(url, arriving, progress)
+                hub.download(url, arriving, progress)
+            except hub.NotTheFile as error:
+                raise SourceFailed(f"{host} {error}") from error
             except urllib.error.HTTPError as error:
                 raise SourceFailed(f"{host} answers {error.code}") from error
             except (OSError, http.client.HTTPException) as error:
@@ -181,45 +179,6 @@ def _pour(source: IO[bytes], arriving: Arriving, progress: Progress) -> None:
     while block := source.read(CHUNK):
         arriving.write(block)
         progress(arriving.size)
-
-
-def _reachable(url: str) -> bool:
-    """Whether the host takes a connection within CONNECT_S, its name look-up included; behind a proxy, try and see."""
-    parts = urllib.parse.urlsplit(url)
-    if urllib.request.getproxies().get(parts.scheme):
-        return True
-    port = parts.port or (443 if parts.scheme == "https" else 80)
-    answer: list[bool] = []
-
-    def knock() -> None:
-        try:
-            socket.create_connection((parts.hostname or "", port), timeout=CONNECT_S).close()
-            answer.append(True)
-        except OSError:
-            answer.append(False)
-
-    thread = threading.Thread(target=knock, daemon=True)  # a stuck name server must not hold up the exit
-    thread.start()
-    thread.join(CONNECT_S)
-    return answer == [True]
-
-
-def _download(url: str, arriving: Arriving, progress: Progress) -> None:
-    start = arriving.size
-    request = urllib.request.Request(url, headers={"User-Agent": "parley", "Range": f"bytes={start}-"})  # noqa: S310 - from the manifest
-    with urllib.request.urlopen(request, timeout=STALL_S) as answer:  # noqa: S310
-        promised = int(answer.headers.get("Content-Length") or -1)
-        if answer.status == 206 and promised == arriving.limit - start:
-            skip = 0
-        elif answer.status == 200 and promised == arriving.limit:
-            skip = start  # a host without ranges: read past what is here
-        else:
-            raise SourceFailed(f"{urllib.parse.urlsplit(url).netloc} sent something else than the file")
-        while skip > 0 and (block := answer.read(min(skip, CHUNK))):
-            skip -= len(block)
-        while block := answer.read(1 << 16):
-            arriving.write(block)
-            progress(arriving.size)
 
 
 def plain(error: OSError, folder: Path) -> str:

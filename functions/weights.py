@@ -5,18 +5,16 @@ transport.py knows the sources. A file is checked in full when it arrives; later
 modification time with the record made then, for hashing 1.3 GB at every start would cost seconds.
 """
 
-import contextlib
-import fcntl
-import json
 import os
 import shutil
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from functions import transport
 from functions.transport import Arriving, Part, SourceFailed, WeightsError
+from functions.verified import Verified, alone
 from functions.wheels import sha256
 
 __all__ = ["File", "WeightsError", "fetch", "load_manifest", "missing", "needed", "path", "verify"]
@@ -74,7 +72,7 @@ def path(name: str, cache: Path | None = None) -> Path:
 def missing(names: Sequence[str], cache: Path | None = None, manifest: dict[str, File] | None = None) -> list[str]:
     """Return the names whose file is not there or changed since it was checked. Milliseconds: nothing is hashed."""
     files = manifest or load_manifest()
-    record = _Record((cache or cache_dir()) / "models")
+    record = Verified((cache or cache_dir()) / "models")
     return [name for name in dict.fromkeys(names) if not record.holds(files[name])]
 
 
@@ -95,7 +93,7 @@ def fetch(
     if missing(names, cache, files):
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            with _alone(folder, lambda: report(WAITING, 0, 0)):
+            with alone(folder, lambda: report(WAITING, 0, 0)):
                 _fetch([files[name] for name in missing(names, cache, files)], folder, report)
         except OSError as error:
             raise WeightsError(transport.plain(error, folder)) from error
@@ -110,13 +108,13 @@ def verify(
     folder = (cache or cache_dir()) / "models"
     if not folder.is_dir():
         return list(names)
-    with _alone(folder, lambda: report(WAITING, 0, 0)):
-        record = _Record(folder)
+    with alone(folder, lambda: report(WAITING, 0, 0)):
+        record = Verified(folder)
         return [name for name in names if not _check(files[name], folder, record, report)]
 
 
 def _fetch(files: list[File], folder: Path, report: Report) -> None:
-    record = _Record(folder)
+    record = Verified(folder)
     files = [file for file in files if not _check(file, folder, record, report)]
     total = sum(file.size for file in files)
     have = sum(_size(_partial(folder, file)) for file in files)
@@ -171,7 +169,7 @@ def _obtain(file: File, folder: Path, sources: transport.Sources, progress: Call
     raise WeightsError(f"Could not get {file.title} ({file.name}): {'; '.join(dict.fromkeys(reasons))}.")
 
 
-def _check(file: File, folder: Path, record: "_Record", report: Report) -> bool:
+def _check(file: File, folder: Path, record: Verified, report: Report) -> bool:
     """Hash a file that is there, however it came; record it if it is right, else forget it."""
     target = folder / file.name
     if _size(target) == file.size and file.sha256 == sha256(
@@ -198,51 +196,3 @@ def _require_space(folder: Path, need: int) -> None:
             f"Not enough disk: the models need {need / 1e9:.1f} GB in {folder}, {free / 1e9:.1f} GB are free.\n"
             "Free some, or keep them elsewhere: PARLEY_CACHE=/another/disk"
         )
-
-
-@contextlib.contextmanager
-def _alone(folder: Path, waiting: Callable[[], None]) -> Iterator[None]:
-    """Hold the folder's lock. The kernel lets go of it when the holder dies, however it dies."""
-    with (folder / ".lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            waiting()
-            fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
-
-
-class _Record:
-    """Which files were hashed and found right, with the size and time they had then."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.file = folder / ".verified.json"
-        try:
-            self.rows: dict[str, list[object]] = dict(json.loads(self.file.read_text()))
-        except (OSError, ValueError, TypeError):
-            self.rows = {}  # absent or broken: everything is hashed once more
-
-    def holds(self, file: File) -> bool:
-        row = self.rows.get(file.name)
-        return row is not None and row == self._row(file)
-
-    def add(self, file: File) -> None:
-        self._save({**self.rows, file.name: self._row(file)})
-
-    def forget(self, file: File) -> None:
-        if file.name in self.rows:
-            self._save({name: row for name, row in self.rows.items() if name != file.name})
-
-    def _row(self, file: File) -> list[object]:
-        try:
-            stat = (self.folder / file.name).stat()
-        except OSError:
-            return []
-        return [file.sha256, stat.st_size, stat.st_mtime_ns]
-
-    def _save(self, rows: dict[str, list[object]]) -> None:
-        self.rows = rows
-        fresh = self.file.with_suffix(".new")
-        fresh.write_text(json.dumps(rows, indent=1))
-        os.replace(fresh, self.file)
