@@ -1,0 +1,144 @@
+"""The TTS handler: picks the engine by the voice, keeps what was said, one synthesis at a time."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import AsyncGenerator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
+from typing import Protocol
+
+import msgspec
+
+from domain.audio import Audio
+from domain.errors import Unavailable
+from domain.persona import Language, Voice
+from functions import offload
+from functions.engines import speakable
+
+KEPT_BYTES = 32 * 1024 * 1024
+MAX_CHARS = 2_000  # a piece is a sentence or two; more than this is cut
+
+Key = tuple[str, Voice, Language]
+
+
+class Engine(Protocol):
+    """A blocking engine; `speak` ends within 100 ms of `stop` being set."""
+
+    def speak(self, text: str, voice: Voice, language: Language, stop: threading.Event) -> Iterator[Audio]: ...
+
+
+class Engines(msgspec.Struct, frozen=True):
+    """An engine for each language, and who speaks it for a voice of the other one."""
+
+    english: Engine
+    chinese: Engine | None
+    speaks_chinese: frozenset[str]  # names of the voices that the Chinese engine has; they speak English too
+    chinese_for: Callable[[Voice], Voice]
+
+
+class Tts:
+    """Implements domain.ports.Speaker."""
+
+    def __init__(self, make: Callable[[], Engines], kept_bytes: int = KEPT_BYTES) -> None:
+        """`make` loads the engines; it is called once, by `load`."""
+        self._make = make
+        self._engines: Engines | None = None
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="tts")
+        self._kept = Kept(kept_bytes)
+
+    def load(self) -> None:
+        """Load the engines and warm them up with a word each; blocking, seconds."""
+        engines = self._make()
+        never = threading.Event()
+        for _ in engines.english.speak("Hello.", Voice("heart"), "en", never):
+            pass
+        if engines.chinese is not None:
+            for _ in engines.chinese.speak("你好。", engines.chinese_for(Voice("heart")), "zh", never):
+                pass
+        self._engines = engines
+
+    async def speak(self, text: str, voice: Voice, language: Language) -> AsyncGenerator[Audio, None]:
+        text = speakable.clean(text)[:MAX_CHARS]
+        if not text:
+            return
+        key = (text, voice, language)
+        kept = self._kept.get(key)
+        if kept is not None:
+            for audio in kept:
+                yield audio
+            return
+        engines = self._engines
+        if engines is None:
+            raise Unavailable("tts_waking")
+        try:
+            made = offload.stream(self._pool, lambda stop: self._make_sound(engines, key, stop))
+            async with aclosing(made) as sounds:
+                async for audio in sounds:
+                    yield audio
+        except (RuntimeError, ValueError, OSError) as error:
+            raise Unavailable("tts_failed") from error
+
+    def _make_sound(self, engines: Engines, key: Key, stop: threading.Event) -> Iterator[Audio]:
+        """Runs in the worker thread. What was made while this call waited its turn is not made again."""
+        kept = self._kept.get(key)
+        if kept is not None:
+            yield from kept
+            return
+        made: list[Audio] = []
+        for engine, voice, language, words in _shares(engines, *key):
+            for audio in engine.speak(words, voice, language, stop):
+                if stop.is_set():
+                    return
+                made.append(audio)
+                yield audio
+        if not stop.is_set():
+            self._kept.put(key, tuple(made))
+
+
+def _shares(
+    engines: Engines, text: str, voice: Voice, language: Language
+) -> Iterator[tuple[Engine, Voice, Language, str]]:
+    """Who says which words: a Chinese voice says them all, an English one leaves Chinese words to another."""
+    if engines.chinese is None:
+        yield engines.english, voice, language, text
+        return
+    if voice.name in engines.speaks_chinese:
+        yield engines.chinese, voice, language, text
+        return
+    for script, words in speakable.runs(text, language):
+        if script == "zh":
+            yield engines.chinese, engines.chinese_for(voice), script, words
+        else:
+            yield engines.english, voice, script, words
+
+
+class Kept:
+    """Finished pieces, the least recently used dropped first; safe from several threads."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._pieces: OrderedDict[Key, tuple[Audio, ...]] = OrderedDict()
+        self._lock = threading.Lock()
+        self.size = 0
+
+    def get(self, key: Key) -> tuple[Audio, ...] | None:
+        with self._lock:
+            piece = self._pieces.get(key)
+            if piece is not None:
+                self._pieces.move_to_end(key)
+            return piece
+
+    def put(self, key: Key, piece: tuple[Audio, ...]) -> None:
+        weight = _weight(piece)
+        if weight > self._limit:
+            return
+        with self._lock:
+            self.size += weight - _weight(self._pieces.pop(key, ()))
+            self._pieces[key] = piece
+            while self.size > self._limit:
+                _, oldest = self._pieces.popitem(last=False)
+                self.size -= _weight(oldest)
+
+
+def _weight(piece: tuple[Audio, ...]) -> int:
+    return sum(len(audio.pcm) for audio in piece)
