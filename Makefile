@@ -2,11 +2,11 @@
 PARLEY := tools/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check lint browser models servers bench verify-weights lock clean
+.PHONY: help run setup test check lint browser models servers bench bench-scripted bench-voice bench-store verify-weights lock clean
 
 help: ## list the targets
 	@echo "Parley: talk, by voice, with a character."
-	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-15s %s\n", $$1, $$2 }'
+	@grep -E '^[a-z -]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-15s %s\n", $$1, $$2 }'
 
 run: ## set up on the first start, then serve on http://127.0.0.1:7210 (PORT= MODELS=small ENGINES=scripted)
 	@$(PARLEY) tools.run
@@ -32,8 +32,11 @@ models: ## the real (small) models: what one speaks, another hears
 servers: ## the stores on PostgreSQL, MariaDB and Redis
 	@$(PARLEY) tools.suites servers
 
-bench: ## latency of the real engines, overhead with scripted ones
+bench: ## all three benches: overhead with scripted engines, latency of real ones, cost of the stores
 	@$(PARLEY) tools.suites bench
+
+bench-scripted bench-voice bench-store: ## one of them (ARGS=... goes to it, here and in the suites)
+	@$(PARLEY) tools.suites $@
 
 verify-weights: ## read every model file again and compare its sha256
 	@$(PARLEY) tools.get_weights --verify

@@ -11,13 +11,14 @@ from tools.run import get_weights
 from tools.say import ROOT, Problem, guard, say
 
 LINT = (("ruff", "check", "."), ("mypy",), ("lint-imports", "--no-cache"))
-MARKER = {"browser": "browser", "models": "models", "servers": "server", "bench": "bench"}
+MARKER = {"browser": "browser", "models": "models", "servers": "server"}
+BENCHES = {"bench-scripted": "scripted", "bench-voice": "voice", "bench-store": "bench_store"}  # in tests/bench
 NO_TESTS = 5  # pytest's exit code when nothing was collected
 
 
 def main() -> int:
-    names = sys.argv[1:]
-    if unknown := set(names) - {"lint", "test", *MARKER}:
+    names = [each for name in sys.argv[1:] for each in (BENCHES if name == "bench" else [name])]
+    if unknown := set(names) - {"lint", "test", *MARKER, *BENCHES}:
         raise Problem(f"No such suite: {', '.join(sorted(unknown))}.")
     environment.ensure("dev")
     worst = 0
@@ -36,8 +37,10 @@ def suite(name: str) -> int:
         return max([environment.run(*command) for command in LINT])  # all of them: one mend, not three
     if name == "models":
         get_weights([*weights.needed("small"), *weights.needed("tiny")])
-    if name == "bench" and (ROOT / "tests" / "bench" / "__main__.py").exists():
-        return environment.run("python", "-m", "tests.bench", *more)
+    if name == "bench-voice":
+        get_weights(weights.needed(os.environ.get("MODELS") or "default"))
+    if name in BENCHES:
+        return environment.run("python", "-m", f"tests.bench.{BENCHES[name]}", *more)
     marker = MARKER.get(name)
     code = environment.run("pytest", *(["-m", marker] if marker else []), *more)
     if code == NO_TESTS and marker and not written(marker):
