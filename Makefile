@@ -6,7 +6,7 @@ PARLEY := tools/python -m
 
 help: ## list the targets
 	@echo "Parley: talk, by voice, with a character."
-	@grep -E '^[a-z -]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-15s %s\n", $$1, $$2 }'
+	@grep -E '^[a-z -]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s  %s\n", $$1, $$2 }'
 
 run: ## set up on the first start, then serve on http://127.0.0.1:7210 (PORT= MODELS=small ENGINES=scripted)
 	@$(PARLEY) tools.run
