@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import aclosing
 from typing import Protocol
 
@@ -16,6 +16,7 @@ from domain.ports import Chats, Personas, Speaker
 from domain.sentences import pieces
 
 log = logging.getLogger(__name__)
+LOOK_S = 0.5  # between looks whether the engines are free
 
 
 class Shelf(Protocol):
@@ -49,10 +50,12 @@ class Sounds:
         text, card, language = await asyncio.to_thread(find)
         return await self._made(text, card, language)
 
-    async def make_ahead(self, personas: Sequence[Persona]) -> None:
-        """Make the greeting of every character, and its line for silence, one after the other."""
+    async def make_ahead(self, personas: Sequence[Persona], busy: Callable[[], bool]) -> None:
+        """Make the greeting of every character, and its line for silence, one by one while nobody is `busy`."""
         for language in LANGUAGES:
             for persona in personas:
+                while busy():  # noqa: ASYNC110 - nothing would set an event that is worth half a second
+                    await asyncio.sleep(LOOK_S)
                 try:
                     await self.greeting(persona, language)
                     await self._made(persona.card(language).unheard, persona.card(language), language)

@@ -13,8 +13,8 @@ from functions.tts import Engines as Voices
 from functions.tts import Tts
 from infra.config import Config
 from infra.engines import Engine
+from infra.runtime import Alone
 
-Alone = Callable[[Voice], AbstractContextManager[None]]
 Wired = tuple[Engine[Transcriber], Engine[Llm], Engine[Speaker], Engine[Embedder], Alone]
 
 
@@ -48,45 +48,52 @@ def scripted() -> Wired:
 
 
 def real(config: Config) -> Wired:
-    from functions.asr import Asr
-    from functions.embed import Embed
-    from functions.llm import LlmHandler
+    """The engines of this machine, and the LLM that `config` names."""
 
     def weights_of(name: str) -> Path:
         return weights.path(name, config.cache_dir)
 
-    asr = Asr(weights_of("whisper-base"), config.threads)
+    def ear() -> Transcriber:
+        from functions.asr import Asr
+
+        return loading(Asr(weights_of("whisper-base"), config.threads))()
+
+    def vectors() -> Embedder:
+        from functions.embed import Embed
+
+        return loading(Embed(config.threads))()
+
+    llm, alone = _remote(config) if config.llm_base_url else _local(config, weights_of(weights.LLM[config.models]))
     tts = Tts(lambda: _voices(weights_of("kokoro-v1.0.int8.onnx"), config.threads))
-    embed = Embed(config.threads)
-    if config.llm_base_url:
-        return (
-            Engine("asr", "Whisper base", loading(asr)),
-            Engine("llm", config.llm_model, lambda: _remote(config)),
-            Engine("tts", "hibari and Kokoro-82M", loading(tts)),
-            Engine("embed", "multilingual-e5-small", loading(embed)),
-            lambda voice: nullcontext(),
-        )
-    name = weights.LLM[config.models]
-    local = LlmHandler(weights_of(name), config.threads)
-    llm: Engine[Llm] = Engine("llm", weights.load_manifest()[name].title, loading(local))
-
-    def alone(voice: Voice) -> AbstractContextManager[None]:
-        """Kokoro and the LLM each want both cores; side by side both are slower than one after the other."""
-        return local.pause() if voice.name in KOKORO and llm.status.state == "ready" else nullcontext()
-
     return (
-        Engine("asr", "Whisper base", loading(asr)),
+        Engine("asr", "Whisper base", ear),
         llm,
         Engine("tts", "hibari and Kokoro-82M", loading(tts)),
-        Engine("embed", "multilingual-e5-small", loading(embed)),
+        Engine("embed", "multilingual-e5-small", vectors),
         alone,
     )
 
 
-def _remote(config: Config) -> Llm:
+def _local(config: Config, file: Path) -> tuple[Engine[Llm], Alone]:
+    from functions.llm import LlmHandler
+
+    handler = LlmHandler(file, config.threads)
+    llm: Engine[Llm] = Engine("llm", weights.load_manifest()[file.name].title, loading(handler))
+
+    def alone(voice: Voice) -> AbstractContextManager[None]:
+        """Kokoro and the LLM each want both cores; side by side both are slower than one after the other."""
+        return handler.pause() if voice.name in KOKORO and llm.status.state == "ready" else nullcontext()
+
+    return llm, alone
+
+
+def _remote(config: Config) -> tuple[Engine[Llm], Alone]:
     from functions.engines.openai_llm import OpenAiLlm
 
-    return OpenAiLlm(config.llm_base_url, config.llm_api_key, config.llm_model)
+    def connect() -> Llm:
+        return OpenAiLlm(config.llm_base_url, config.llm_api_key, config.llm_model)
+
+    return Engine("llm", config.llm_model, connect), lambda voice: nullcontext()
 
 
 def _voices(kokoro: Path, threads: int) -> Voices:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AbstractContextManager, aclosing
+from contextlib import AbstractContextManager, aclosing, nullcontext
 from typing import Literal, TypeVar
 
 from domain.audio import Audio
@@ -12,6 +12,7 @@ from domain.ports import Embedder, Llm, Prompt, Speaker, Transcriber, Transcript
 from infra.engines import Engine
 
 T = TypeVar("T")
+Alone = Callable[[Voice], AbstractContextManager[None]]
 ASR_S = 20.0
 FIRST_TOKEN_S = 45.0  # a whole character prompt may have to be read first, behind another chat's reply
 TOKEN_GAP_S = 20.0
@@ -61,7 +62,7 @@ class InlineTranscriber:
 
 
 class InlineSpeaker:
-    def __init__(self, engine: Engine[Speaker], alone: Callable[[Voice], AbstractContextManager[None]]) -> None:
+    def __init__(self, engine: Engine[Speaker], alone: Alone = lambda voice: nullcontext()) -> None:
         """`alone` gives a voice the cores for as long as it speaks, where it needs them."""
         self._engine = engine
         self._alone = alone

@@ -38,7 +38,7 @@ class Services(msgspec.Struct, frozen=True):
     async def start(self) -> None:
         """Wake the engines, then make the greetings; runs beside the serving of pages."""
         await self.engines.wake()
-        await self.sounds.make_ahead(self.personas.all())
+        await self.sounds.make_ahead(self.personas.all(), lambda: self.turns.running > 0)
 
     async def stop(self) -> None:
         await self.turns.close()
@@ -58,9 +58,9 @@ def assemble(config: Config) -> Services:
     database = connect(config.core_url)
     chats, personas = SqlChats(database), SqlPersonas(database)
     asr, llm, tts, embed, alone = models.scripted() if config.engines == "scripted" else models.real(config)
-    speaker = InlineSpeaker(tts, alone)
-    turns = Turns(InlineTranscriber(asr), InlineLlm(llm), speaker, chats, personas, clock)
-    sounds = Sounds(speaker, chats, personas, FileShelf(config.data_dir / "sounds"))
+    turns = Turns(InlineTranscriber(asr), InlineLlm(llm), InlineSpeaker(tts, alone), chats, personas, clock)
+    # What is spoken outside a turn never takes the cores from one.
+    sounds = Sounds(InlineSpeaker(tts), chats, personas, FileShelf(config.data_dir / "sounds"))
     # The voice first: a warm shelf of greetings and the ear come next, the largest model last.
     engines = Engines((tts, asr, llm, embed))
     return Services(config, turns, sounds, chats, personas, InlineEmbedder(embed), engines, clock)
