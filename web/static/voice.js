@@ -41,12 +41,12 @@ async function speak(name, url, cues) {
 
 function toggleMic() {
   view.quiet();
-  if (!call.mic) call.start(greet);
+  if (!call.ear.mic) call.start(greet);
   else call.mute();
 }
 
 function stop() {
-  if (call.player.playing || (call.reply && !call.reply.settled)) call.interrupt();
+  if (call.player.playing || call.replying) call.interrupt();
 }
 
 function talk(text) {
@@ -57,8 +57,8 @@ function talk(text) {
   tick();
 }
 
-press($("mic"), { tap: () => (chosen.mode === "hold" && call.mic ? null : toggleMic()), down: () => call.hold(), up: () => call.release(), holdAt: () => (chosen.mode === "hold" && call.mic ? 0 : HELD_MS) });
-$("orb").addEventListener("click", () => (call.player.playing || (call.reply && !call.reply.settled) ? stop() : call.mic ? null : toggleMic()));
+press($("mic"), { tap: () => (chosen.mode === "hold" && call.ear.mic ? null : toggleMic()), down: () => call.hold(), up: () => call.release(), holdAt: () => (chosen.mode === "hold" && call.ear.mic ? 0 : HELD_MS) });
+$("orb").addEventListener("click", () => (call.player.playing || call.replying ? stop() : call.ear.mic ? null : toggleMic()));
 $("stop").addEventListener("click", stop);
 $("end").addEventListener("click", () => {
   call.end();
@@ -66,7 +66,7 @@ $("end").addEventListener("click", () => {
 });
 $("notice-retry").addEventListener("click", () => {
   view.quiet();
-  if (call.reply && call.mic) call.again();
+  if (call.reply && call.ear.mic) call.again();
   else if (call.reply?.fields.text) call.again();
   else call.start(greet);
 });
@@ -81,10 +81,10 @@ function tick() {
 }
 
 function frame() {
-  ticking = Boolean(call.mic || call.player.line || view.level > 0.01);
-  const loud = call.player.playing ? call.player.level : call.muted ? 0 : (call.level ?? 0);
-  view.breathe(call.mic || call.player.line ? loud : 0, view.orb);
-  $("mic").style.setProperty("--level", call.holding || view.state === "hearing" ? view.level.toFixed(2) : "0");
+  ticking = Boolean(call.ear.mic || call.player.line || view.level > 0.01);
+  const loud = call.player.playing ? call.player.level : call.ear.muted ? 0 : (call.ear.level ?? 0);
+  view.breathe(call.ear.mic || call.player.line ? loud : 0, view.orb);
+  $("mic").style.setProperty("--level", call.ear.holding || view.state === "hearing" ? view.level.toFixed(2) : "0");
   if (call.player.playing) view.captions.update(call.player.position());
   if (ticking) requestAnimationFrame(frame);
 }
@@ -186,7 +186,7 @@ keys({
 // -- coming and going --------------------------------------------------------------------------------
 
 addEventListener("pagehide", () => call.leave());
-addEventListener("offline", () => call.mic && view.say("offline"));
+addEventListener("offline", () => call.ear.mic && view.say("offline"));
 addEventListener("online", () => call.refresh());
 fetch(`/chats/${chat}/prepare`, { method: "POST" }).catch(() => {});
 if (greeting && !greeted) prefetch(greeting).catch(() => {});

@@ -1,17 +1,14 @@
 // A conversation: who speaks now, and what happens when somebody else begins.
 //
-// Facts are kept here (microphone, utterance, turn, sound); the state the page shows follows from them.
+// Facts are kept here and in the ear (microphone, utterance, reply, sound); the state the page shows follows from them.
 
-import { chooseEncoder } from "./encoder.js";
-import { hearsItself, Mic, MicError } from "./mic.js";
+import { Ear } from "./ear.js";
+import { hearsItself, MicError } from "./mic.js";
 import { Player } from "./player.js";
 import { Reply } from "./reply.js";
-import { Utterance } from "./utterance.js";
-import { PATIENCE, Vad } from "./vad.js";
 
-const PRE_ROLL = 15; // frames: 300 ms from before the onset
-const SHORTEST = 6; // voiced frames
 const GO_ON_MS = 320;
+const DUCKED = 0.25;
 
 export class Call {
   constructor({ chat, micWorklet, playerWorklet, settings, view }) {
@@ -19,16 +16,21 @@ export class Call {
     this.settings = settings;
     this.view = view;
     this.player = new Player(playerWorklet);
-    this.micWorklet = micWorklet;
-    this.vad = new Vad();
-    this.before = [];
-    this.mic = this.utterance = this.reply = null;
-    this.muted = this.holding = this.starting = this.failed = false;
-    this.voicedAt = 0;
+    this.ear = new Ear(chat, micWorklet, settings, {
+      attitude: () => this.attitude,
+      onset: () => this.player.playing && this.player.duck(DUCKED),
+      hold: () => this.player.hold(),
+      confirm: () => this.confirm(),
+      cough: () => this.player.release(),
+      said: (utterance, endedAt) => this.said(utterance, endedAt),
+      lost: () => this.lose("lost"),
+    });
+    this.reply = null;
+    this.starting = this.sealing = this.failed = false;
     Object.assign(this.player.on, {
       first: (name, at) => this.sounds(name, at),
       drained: (name, about) => this.drained(name, about),
-      silent: (at) => this.view.silent(at - this.onsetAt),
+      silent: (at) => this.view.silent(at - this.ear.onsetAt),
     });
   }
 
@@ -37,13 +39,23 @@ export class Call {
   get state() {
     if (this.failed) return "error";
     if (this.goOn) return "interrupted";
-    if (this.utterance?.open) return "hearing";
+    if (this.ear.utterance?.open) return "hearing";
     if (this.reply?.waiting && !this.player.playing) return "reconnecting";
     if (this.player.playing) return "speaking";
-    if (this.sealing || (this.reply && !this.reply.settled)) return "thinking";
+    if (this.sealing || this.replying) return "thinking";
     if (this.starting) return "starting";
-    if (!this.mic) return "idle";
-    return this.muted ? "muted" : "listening";
+    if (!this.ear.mic) return "idle";
+    return this.ear.muted ? "muted" : "listening";
+  }
+
+  /** Whether a reply is being made or spoken. */
+  get replying() {
+    return this.reply !== null && !this.reply.settled;
+  }
+
+  get attitude() {
+    if (this.player.playing) return hearsItself || this.settings.interrupt === "tap" ? "closed" : "speaking";
+    return this.replying ? "thinking" : "open";
   }
 
   refresh() {
@@ -54,33 +66,25 @@ export class Call {
 
   /** Open the microphone; call inside a tap. */
   async start(greet) {
-    if (this.mic || this.starting) return;
+    if (this.ear.mic || this.starting) return;
     this.failed = false;
     this.starting = true;
     this.refresh();
     const greeting = this.player.open().then(() => greet?.());
-    const mic = new Mic(this.micWorklet, (frame) => this.hear(frame), () => this.lose("lost"));
     try {
-      [this.Encoder] = await Promise.all([chooseEncoder(), mic.open()]);
-      this.mic = mic;
-      this.vad.reset();
-      this.before = [];
-      this.mic.muted = this.muted;
+      await this.ear.open();
       this.view.calling(true);
     } catch (error) {
-      mic.close();
-      this.starting = false;
       this.lose(error instanceof MicError ? error.message : "busy");
     }
     this.starting = false;
+    this.refresh();
     await greeting.catch(() => {});
     this.refresh();
   }
 
   lose(why) {
-    this.drop();
-    this.mic?.close();
-    this.mic = null;
+    this.ear.close();
     this.failed = true;
     this.view.calling(false);
     this.view.trouble(`mic-${why}`);
@@ -88,120 +92,59 @@ export class Call {
   }
 
   end() {
-    this.drop();
     this.interrupt();
-    this.mic?.close();
-    this.mic = null;
-    this.muted = this.holding = this.failed = false;
+    this.ear.close();
+    this.failed = false;
     clearTimeout(this.goOn);
     this.goOn = null;
     this.view.calling(false);
     this.refresh();
   }
 
-  mute(value = !this.muted) {
-    if (!this.mic) return;
-    this.muted = value;
-    this.mic.muted = value;
-    if (value && !this.holding) this.drop();
+  mute() {
+    if (!this.ear.mic) return;
+    this.ear.mute(!this.ear.muted);
     this.refresh();
   }
 
-  // -- hearing ------------------------------------------------------------------------------------
-
-  hear({ pcm, rms }) {
-    this.level = rms;
-    if (this.muted && !this.holding) return;
-    this.before.push(pcm);
-    if (this.before.length > PRE_ROLL) this.before.shift();
-    if (this.settings.mode === "hold" && !this.holding) return;
-    this.utterance?.push(pcm);
-    this.vad.patience = PATIENCE[this.settings.patience];
-    this.vad.attitude = this.attitude;
-    if (this.vad.attitude === "closed") return this.deaf();
-    const voiced = this.vad.voiced;
-    for (const event of this.vad.push(rms)) this.holding ? this.whileHeld(event) : this.take(event);
-    if (this.vad.voiced > voiced) this.voicedAt = performance.now();
-    if (this.utterance?.full) this.finish();
+  async hold() {
+    if (this.ear.holding) return;
+    this.ear.holding = true;
+    if (!this.ear.mic) await this.start();
+    if (!this.ear.mic || !this.ear.holding) return;
+    this.interrupt();
+    this.failed = false;
+    this.view.heardFirst();
+    this.ear.hold();
+    this.refresh();
   }
 
-  get attitude() {
-    if (this.holding) return "open";
-    if (this.player.playing) return hearsItself || this.settings.interrupt === "tap" ? "closed" : "speaking";
-    return this.reply && !this.reply.settled ? "thinking" : "open";
+  release() {
+    if (!this.ear.holding) return;
+    this.ear.holding = false;
+    this.ear.release();
+    this.refresh();
   }
 
-  take(event) {
-    if (event === "start") this.onset();
-    else if (event === "hold") this.player.hold();
-    else if (event === "confirm") this.confirm();
-    else if (event === "cough") this.cough();
-    else if (event === "pause") this.utterance?.pause();
-    else if (event === "resume") this.utterance?.resume();
-    else if (event === "end") this.finish();
-  }
+  // -- what the user says -------------------------------------------------------------------------
 
-  whileHeld(event) {
-    if (event === "pause") this.utterance?.pause();
-    else if (event === "resume" || event === "start") this.utterance?.resume();
-  }
-
-  deaf() {
-    if (this.vad.inSpeech) this.cough();
-    this.vad.reset();
-  }
-
-  onset() {
-    this.onsetAt = performance.now() - 80;
-    if (this.player.playing) this.player.duck(0.25);
-    this.capture(this.before);
-  }
-
-  capture(frames) {
-    this.drop();
-    this.utterance = new Utterance(this.Encoder, (...segment) => this.ahead(...segment));
-    for (const frame of frames) this.utterance.push(frame);
-  }
-
+  /** It is speech, not a cough. */
   confirm() {
-    const spoken = this.reply?.stillUnheard ? this.reply.frames : null;
-    if (spoken) {
+    if (this.reply?.stillUnheard) {
       // The user goes on before anything was said: both parts are one utterance
-      const frames = [...spoken, ...this.utterance.frames];
+      this.ear.join(this.reply.frames);
       this.reply.forget();
       this.reply = null;
       this.player.stop();
-      this.capture(frames);
     } else {
       this.interrupt();
     }
     this.failed = false;
-    this.utterance.begin();
     this.view.heardFirst();
-    this.refresh();
+    queueMicrotask(() => this.refresh());
   }
 
-  cough() {
-    this.drop();
-    if (this.player.line) this.player.release();
-  }
-
-  drop() {
-    this.utterance?.drop();
-    this.utterance = null;
-  }
-
-  ahead(id, bytes, seq, pause) {
-    const url = `/chats/${this.chat}/utterances/${id}?seq=${seq}&pause=${pause ? 1 : 0}`;
-    fetch(url, { method: "POST", body: bytes, headers: { "content-type": "application/octet-stream" } }).catch(() => {});
-  }
-
-  async finish() {
-    const utterance = this.utterance;
-    if (!utterance) return;
-    this.utterance = null;
-    const endedAt = this.voicedAt;
-    this.vad.reset();
+  async said(utterance, endedAt) {
     if (utterance.full) this.view.tell("tooLong");
     this.sealing = true;
     this.refresh();
@@ -210,40 +153,11 @@ export class Call {
       await this.say({ speech, utterance: utterance.id }, { frames: utterance.frames, endedAt });
     } catch {
       this.failed = true;
-      this.view.failed({ code: "encoder" });
+      this.view.failed({ code: "encoder", retry: false });
     }
     this.sealing = false;
     this.refresh();
   }
-
-  // -- hold to talk -------------------------------------------------------------------------------
-
-  async hold(greeted) {
-    if (this.holding) return;
-    this.holding = true;
-    if (!this.mic) await this.start(greeted);
-    if (!this.mic || !this.holding) return;
-    this.mic.muted = false;
-    this.onsetAt = performance.now();
-    this.interrupt();
-    this.vad.reset();
-    this.capture(this.before);
-    this.utterance.begin();
-    this.refresh();
-  }
-
-  release() {
-    if (!this.holding) return;
-    this.holding = false;
-    if (this.mic) this.mic.muted = this.muted;
-    if (!this.utterance) return this.refresh();
-    if (this.utterance.frames.length < PRE_ROLL + SHORTEST) this.drop();
-    this.voicedAt = performance.now();
-    this.finish();
-    this.refresh();
-  }
-
-  // -- the reply ----------------------------------------------------------------------------------
 
   /** Send what was said or written. */
   async say(fields, { frames = null, endedAt = 0 } = {}) {
@@ -260,6 +174,8 @@ export class Call {
     this.reply.forget();
     this.say(fields, { frames });
   }
+
+  // -- what sounds --------------------------------------------------------------------------------
 
   /** Play a line that is not a turn: the greeting, or something said before. */
   async play(name, pcm, prepare) {
@@ -287,7 +203,7 @@ export class Call {
   interrupt() {
     const name = this.player.line?.name;
     const heard = this.player.line ? this.player.stop() : 0;
-    if (this.reply && !this.reply.settled) {
+    if (this.replying) {
       if (this.reply.sounded) this.flash();
       this.reply.interrupt(heard);
     } else if (name) {
@@ -306,6 +222,6 @@ export class Call {
 
   /** The page is going away: say how much was heard. */
   leave() {
-    if (this.reply && !this.reply.settled) this.reply.leave(this.player.position());
+    if (this.replying) this.reply.leave(this.player.position());
   }
 }

@@ -30,12 +30,12 @@ export class View {
       if (state === "thinking") this.patience = setTimeout(() => this.say(this.waking ? "waking" : "thinking"), 1500);
     }
     this.say(state === "listening" && call.settings.mode === "hold" ? "holding" : state);
-    this.room.dataset.muted = call.muted ? "yes" : "no";
-    this.room.dataset.hold = call.holding ? "yes" : "no";
+    this.room.dataset.muted = call.ear.muted ? "yes" : "no";
+    this.room.dataset.hold = call.ear.holding ? "yes" : "no";
     const mic = $("mic");
-    const label = !call.mic ? "start" : call.muted ? "unmute" : "mute";
+    const label = !call.ear.mic ? "start" : call.ear.muted ? "unmute" : "mute";
     mic.setAttribute("aria-label", this.words[label]);
-    mic.setAttribute("aria-pressed", String(Boolean(call.mic) && !call.muted));
+    mic.setAttribute("aria-pressed", String(Boolean(call.ear.mic) && !call.ear.muted));
   }
 
   say(key) {
