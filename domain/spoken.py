@@ -9,19 +9,12 @@ first clause waits for nothing else.
 import re
 from collections.abc import Callable, Iterable
 
+from domain.spoken_lines import SpokenLines
+
 LONGEST_ASIDE = 120  # characters; a bracket that is not closed by then was no stage direction
 LONGEST_TAG = 40
 _OPEN = {"(": ")", "（": "）", "[": "]", "【": "】"}
 _MARKS = frozenset("*`_~～()（）[]【】<>|\\")
-_OTHERS = ("visitor", "user", "human", "对方", "用户", "访客")  # speakers the model must not speak for
-_SELVES = ("assistant", "ai", "you", "me", "character", "narrator", "system", "助手", "你", "我", "角色", "旁白")
-_TIGHT = frozenset(",.!?;:，。！？；：、…")  # no space goes before these
-_ENDS = frozenset(".!?。！？…")
-_UNSPOKEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\u20e3\u2190-\u21ff\u2300-\u23ff"
-    "\u25a0-\u27bf\u2900-\u297f\u2b00-\u2bff\u3030\u303d\u3297\u3299\ud800-\udfff\ue000-\uf8ff\ufe00-\ufe0f"
-    "\ufeff\ufff0-\uffff\U0001f000-\U0001faff\U000e0000-\U0010ffff]"
-)
 _EMPHASIS = re.compile(r"[A-Za-z'’-]+")
 
 
@@ -29,36 +22,26 @@ class SpokenText:
     """Feed it deltas, speak what it returns. `names` are the character's: its own label is dropped."""
 
     def __init__(self, names: Iterable[str] = ()) -> None:
-        own = [part for name in names for part in (name, *name.split()) if part]
-        self._labels = {name.casefold() for name in (*own, *_SELVES, *_OTHERS)}
-        self._out: list[str] = []
+        self._lines = SpokenLines(names)
         self._mode: Callable[[str], None] = self._text
         self._held = ""  # what may still turn out to be markup
-        self._label: str | None = ""  # the beginning of a line, while it may still be a role label
         self._depth = 0
         self._item = 0  # the last number of a numbered list
         self._fresh = True  # at the start of a line
-        self._gap = ""  # white space waiting for something to follow it
-        self._cut = False  # something was removed inside the gap
-        self._last = ""  # the last character given out
 
     def feed(self, delta: str) -> str:
         """Return what can be spoken now, perhaps nothing."""
         for c in delta:
             self._mode(c)
-        return self._take()
+        return self._lines.take()
 
     def close(self) -> str:
         """Return the rest: what was held back and turned out to be plain text."""
         if self._mode not in (self._over, self._code, self._think, self._link, self._square_end, self._tag):
             self._give_up()
-        self._settle_label()
+        self._lines.settle()
         self._mode = self._over
-        return self._take()
-
-    def _take(self) -> str:
-        out, self._out = "".join(self._out), []
-        return out
+        return self._lines.take()
 
     # -- modes: each is fed one character and may hand it on to another ------------------------------
 
@@ -72,19 +55,19 @@ class SpokenText:
         elif fresh and (c in "-+•" or c.isdecimal()):
             self._hold(c, self._item_start)
         elif c in _MARKS or (fresh and c in "#>"):
-            self._cut = True
+            self._lines.skip()
             self._fresh = fresh
         else:
-            self._put(c)
+            self._lines.put(c)
 
     def _stars(self, c: str) -> None:
         if c == "*":
             self._held += c
             return
-        stars, word = len(self._held), self._last.isascii() and self._last.isalnum() and not self._gap
-        if stars > 1 or c.isspace() or (word and not self._label):
+        stars, word = len(self._held), self._lines.in_word
+        if stars > 1 or c.isspace() or word:
             if stars == 1 and word and c.isdecimal():
-                self._put("*")  # 2*3
+                self._lines.put("*")  # 2*3
             self._drop(c)
         else:
             self._mode = self._span
@@ -141,7 +124,7 @@ class SpokenText:
             tag = (self._held + c).lower()
             if tag.startswith("<think"):
                 self._held, self._mode = "", self._think
-            elif tag.startswith("<|") and self._last:
+            elif tag.startswith("<|") and self._lines.last:
                 self._held, self._mode = "", self._over  # the model goes on with a turn that is not its own
             elif tag == "<|im_start|>":
                 self._held, self._mode = "", self._header
@@ -190,7 +173,7 @@ class SpokenText:
 
     def _hold(self, c: str, mode: Callable[[str], None]) -> None:
         self._held, self._mode = c, mode
-        if mode == self._smiley and self._label:
+        if mode == self._smiley and self._lines.in_label:
             self._give_up()  # the end of a role label, perhaps
 
     def _collect(self, c: str) -> None:
@@ -201,7 +184,8 @@ class SpokenText:
 
     def _drop(self, then: str = "") -> None:
         """Forget what was held and go on with plain text."""
-        self._held, self._mode, self._cut = "", self._text, True
+        self._held, self._mode = "", self._text
+        self._lines.skip()
         if then:
             self._text(then)
 
@@ -210,48 +194,8 @@ class SpokenText:
         held, self._held, self._mode = self._held, "", self._text
         for c in held:
             if c in _MARKS:
-                self._cut = True
+                self._lines.skip()
             else:
-                self._put(c)
+                self._lines.put(c)
         if then and self._mode == self._text:
             self._text(then)
-
-    # -- role labels and white space -----------------------------------------------------------------
-
-    def _put(self, c: str) -> None:
-        if _UNSPOKEN.match(c):
-            self._cut = True
-            return
-        if c == "\n":
-            self._settle_label()
-            self._label = ""
-        elif self._label is not None and not (c.isspace() and not self._label):
-            label = (self._label + c).casefold()
-            if c in ":：" and label[:-1].strip() in self._labels:
-                self._label, self._cut = None, True
-                if label[:-1].strip() in _OTHERS and self._last:
-                    self._mode = self._over
-            elif any(name.startswith(label) for name in self._labels) or label.strip() in self._labels:
-                self._label += c
-            else:
-                self._settle_label()
-                self._emit(c)
-            return
-        self._emit(c)
-
-    def _settle_label(self) -> None:
-        """The line does not begin with a role label: give its beginning out."""
-        start, self._label = self._label or "", None
-        for c in start:
-            self._emit(c)
-
-    def _emit(self, c: str) -> None:
-        if c.isspace():
-            self._gap = "\n" if "\n" in (c, self._gap) else " "
-            return
-        if self._gap == "\n" and self._last in _ENDS:
-            self._gap = " " if self._last.isascii() else ""
-        if self._gap and self._last and not (self._cut and c in _TIGHT):
-            self._out.append(self._gap)
-        self._out.append(c)
-        self._gap, self._cut, self._last = "", False, c
