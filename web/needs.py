@@ -1,5 +1,8 @@
 """What handlers ask for by name; `web/app.py` provides it."""
 
+from functools import partial
+
+from litestar import HttpMethod, route
 from litestar.di import NamedDependency
 from litestar.params import FromPath, SkipValidation
 
@@ -17,3 +20,6 @@ NeedGuests = NamedDependency[SkipValidation[Guests]]
 NeedTelemetry = NamedDependency[SkipValidation[Telemetry]]
 Guest = NamedDependency[SkipValidation[str]]
 PathId = FromPath[str]
+
+# GET, and HEAD for monitors and link checkers; not for streams, which a HEAD would follow to their end.
+page = partial(route, http_method=[HttpMethod.GET, HttpMethod.HEAD], status_code=200)

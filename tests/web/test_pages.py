@@ -198,3 +198,17 @@ def test_the_manifest_names_only_icons_that_exist(client: Client) -> None:
 
 def test_robots_are_kept_out_of_conversations(client: Client) -> None:
     assert "Disallow: /chats" in client.get("/robots.txt").text
+
+
+@pytest.mark.parametrize(
+    "path", ["/", "/about", "/chats", "/health", "/robots.txt", "/characters/socrates/greeting.wav"]
+)
+def test_head_tells_what_get_would_without_sending_it(reader: Client, path: str) -> None:
+    head, get = reader.head(path), reader.get(path)
+    assert (head.status_code, head.content) == (get.status_code, b"")
+    assert head.headers["content-type"] == get.headers["content-type"]
+
+
+def test_the_folder_of_characters_is_the_gallery(reader: Client) -> None:
+    answer = reader.get("/characters", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (301, "/")

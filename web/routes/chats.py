@@ -3,7 +3,7 @@
 from asyncio import to_thread as in_thread
 from typing import Any
 
-from litestar import Request, Response, get, post
+from litestar import Request, Response, post
 from litestar.response import Redirect
 
 from domain.chat import Chat
@@ -12,7 +12,7 @@ from domain.persona import LANGUAGES
 from domain.turns import readable
 from web.errors import is_htmx
 from web.forms import read_form
-from web.needs import Guest, NeedGuests, NeedPages, NeedServices, PathId
+from web.needs import Guest, NeedGuests, NeedPages, NeedServices, PathId, page
 from web.render import Pages
 from web.routes.gallery import persona_or_none, with_personas
 
@@ -43,14 +43,14 @@ async def start(
     return response
 
 
-@get("/chats", sync_to_thread=True)
+@page("/chats", sync_to_thread=True)
 def history(request: AnyRequest, guest: Guest, services: NeedServices, pages: NeedPages) -> Response[bytes]:
     """List the conversations in which something was said."""
     chats = [chat for chat in services.chats.recent(guest, limit=LISTED) if chat.title]
     return pages.page(request, "history/page.html", chats=with_personas(chats, services.personas))
 
 
-@get("/chats/{chat_id:str}", sync_to_thread=True)
+@page("/chats/{chat_id:str}", sync_to_thread=True)
 def room(
     request: AnyRequest, chat_id: PathId, guest: Guest, services: NeedServices, pages: NeedPages
 ) -> Response[bytes]:

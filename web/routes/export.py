@@ -5,13 +5,13 @@ from typing import Any
 from urllib.parse import quote
 
 import msgspec
-from litestar import Request, Response, get
+from litestar import Request, Response
 
 from domain.chat import Chat, Message
 from domain.errors import BadInput
 from web.i18n import gettext as _
 from web.i18n import reading
-from web.needs import Guest, NeedPages, NeedServices, PathId
+from web.needs import Guest, NeedPages, NeedServices, PathId, page
 from web.render import Pages
 from web.routes.gallery import persona_or_none
 
@@ -20,21 +20,21 @@ AnyRequest = Request[Any, Any, Any]
 _MARKUP = re.compile(r"^(\s*)([#>*+\-=|]|\d+[.)])", re.MULTILINE)
 
 
-@get("/chats/{chat_id:str}/export.md", sync_to_thread=True)
+@page("/chats/{chat_id:str}/export.md", sync_to_thread=True)
 def export_markdown(
     request: AnyRequest, chat_id: PathId, guest: Guest, services: NeedServices, pages: NeedPages
 ) -> Response[bytes]:
     return _export(request, chat_id, guest, services, pages, "md")
 
 
-@get("/chats/{chat_id:str}/export.json", sync_to_thread=True)
+@page("/chats/{chat_id:str}/export.json", sync_to_thread=True)
 def export_json(
     request: AnyRequest, chat_id: PathId, guest: Guest, services: NeedServices, pages: NeedPages
 ) -> Response[bytes]:
     return _export(request, chat_id, guest, services, pages, "json")
 
 
-@get("/chats/{chat_id:str}/export", sync_to_thread=True)
+@page("/chats/{chat_id:str}/export", sync_to_thread=True)
 def export(
     request: AnyRequest, chat_id: PathId, guest: Guest, services: NeedServices, pages: NeedPages
 ) -> Response[bytes]:

@@ -3,12 +3,12 @@
 from typing import Any
 
 import msgspec
-from litestar import Request, Response, get
+from litestar import Request, Response
 
 from domain.errors import NotFound
 from web.assets import FOREVER, Asset
 from web.i18n import HTML_LANG, gettext, reading
-from web.needs import NeedAssets, NeedPages, PathId
+from web.needs import NeedAssets, NeedPages, PathId, page
 from web.render import unchanged
 
 AnyRequest = Request[Any, Any, Any]
@@ -17,7 +17,7 @@ ROBOTS = b"User-agent: *\nDisallow: /chats\nDisallow: /recent\n"
 _ICONS = (("icon-192.png", "192x192"), ("icon-512.png", "512x512"), ("favicon.svg", "any"))
 
 
-@get("/static/{version:str}/{file:path}", sync_to_thread=False, raw=True)
+@page("/static/{version:str}/{file:path}", sync_to_thread=False, raw=True)
 def static(request: AnyRequest, version: PathId, file: PathId, assets: NeedAssets) -> Response[bytes]:
     """A file under the hash of the whole tree: kept for ever. Under another hash (a page from before an
     update) the file of today is sent, but not to be kept under that name."""
@@ -27,7 +27,7 @@ def static(request: AnyRequest, version: PathId, file: PathId, assets: NeedAsset
     return _send(request, asset, FOREVER if version == assets.version else CHECKED)
 
 
-@get("/favicon.ico", sync_to_thread=False, raw=True)
+@page("/favicon.ico", sync_to_thread=False, raw=True)
 def favicon(request: AnyRequest, assets: NeedAssets) -> Response[bytes]:
     asset = assets.get("favicon.ico") or assets.get("favicon.svg")
     if asset is None:
@@ -35,7 +35,7 @@ def favicon(request: AnyRequest, assets: NeedAssets) -> Response[bytes]:
     return _send(request, asset, "public, max-age=86400")
 
 
-@get("/sw.js", sync_to_thread=False, raw=True)
+@page("/sw.js", sync_to_thread=False, raw=True)
 def service_worker(request: AnyRequest, assets: NeedAssets) -> Response[bytes]:
     """At the root, since a worker's reach is the folder that it comes from."""
     asset = assets.get("sw.js")
@@ -44,12 +44,12 @@ def service_worker(request: AnyRequest, assets: NeedAssets) -> Response[bytes]:
     return _send(request, asset, CHECKED)
 
 
-@get("/robots.txt", sync_to_thread=False)
+@page("/robots.txt", sync_to_thread=False)
 def robots() -> Response[bytes]:
     return Response(ROBOTS, media_type="text/plain", headers={"cache-control": "public, max-age=86400"})
 
 
-@get("/manifest.webmanifest", sync_to_thread=False)
+@page("/manifest.webmanifest", sync_to_thread=False)
 def manifest(request: AnyRequest, assets: NeedAssets, pages: NeedPages) -> Response[bytes]:
     """What a phone needs to keep Parley on its home screen."""
     language = pages.ui(request).language

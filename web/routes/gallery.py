@@ -2,41 +2,41 @@
 
 from typing import Any
 
-from litestar import Request, Response, get
+from litestar import Request, Response
 from litestar.response import Redirect
 
 from domain.chat import Chat
 from domain.errors import NotFound
 from domain.persona import Persona
 from domain.ports import Personas
-from web.needs import Guest, NeedPages, NeedServices, PathId
+from web.needs import Guest, NeedPages, NeedServices, PathId, page
 
 AnyRequest = Request[Any, Any, Any]
 RECENT = 4
 
 
-@get("/", sync_to_thread=True)
+@page("/", sync_to_thread=True)
 def gallery(request: AnyRequest, services: NeedServices, pages: NeedPages) -> Response[bytes]:
     return pages.page(request, "gallery/page.html", shared=True, personas=services.personas.all())
 
 
-@get("/characters/{slug:str}", sync_to_thread=True)
+@page("/characters/{slug:str}", sync_to_thread=True)
 def character(request: AnyRequest, slug: PathId, services: NeedServices, pages: NeedPages) -> Response[bytes]:
     return pages.page(request, "character/page.html", shared=True, persona=services.personas.get(slug))
 
 
-@get("/characters", sync_to_thread=False)
+@page("/characters", sync_to_thread=False)
 def characters() -> Redirect:
     return Redirect("/", status_code=301)
 
 
-@get("/recent", sync_to_thread=True)
+@page("/recent", sync_to_thread=True)
 def recent(request: AnyRequest, guest: Guest, services: NeedServices, pages: NeedPages) -> Response[bytes]:
     chats = [c for c in services.chats.recent(guest, limit=4 * RECENT) if c.title][:RECENT]
     return pages.page(request, "gallery/_recent.html", chats=with_personas(chats, services.personas))
 
 
-@get("/about", sync_to_thread=True)
+@page("/about", sync_to_thread=True)
 def about(request: AnyRequest, pages: NeedPages) -> Response[bytes]:
     return pages.page(request, "about/page.html", shared=True)
 

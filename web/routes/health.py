@@ -3,20 +3,20 @@
 from typing import Any
 
 import msgspec
-from litestar import Request, Response, get
+from litestar import Request, Response
 
-from web.needs import NeedPages, NeedServices, NeedTelemetry
+from web.needs import NeedPages, NeedServices, NeedTelemetry, page
 
 AnyRequest = Request[Any, Any, Any]
 JSON = "application/json"
 
 
-@get("/health", sync_to_thread=False)
+@page("/health", sync_to_thread=False)
 def health() -> Response[bytes]:
     return Response(b'{"status":"alive"}', media_type=JSON, headers={"cache-control": "no-store"})
 
 
-@get("/ready", sync_to_thread=False)
+@page("/ready", sync_to_thread=False)
 def ready(services: NeedServices) -> Response[bytes]:
     """200 when every engine answers calls, else 503; with the state of each."""
     engines = services.engines.status()
@@ -25,7 +25,7 @@ def ready(services: NeedServices) -> Response[bytes]:
     return Response(body, media_type=JSON, status_code=200 if done else 503, headers={"cache-control": "no-store"})
 
 
-@get("/metrics", sync_to_thread=False)
+@page("/metrics", sync_to_thread=False)
 def metrics(telemetry: NeedTelemetry) -> Response[bytes]:
     return Response(
         telemetry.exposition(),
@@ -34,7 +34,7 @@ def metrics(telemetry: NeedTelemetry) -> Response[bytes]:
     )
 
 
-@get("/engines", sync_to_thread=False)
+@page("/engines", sync_to_thread=False)
 def engines(request: AnyRequest, services: NeedServices, pages: NeedPages) -> Response[bytes]:
     """Asked for by the page while something is waking."""
     return pages.page(request, "parts/_engines.html", engines=services.engines.status())

@@ -5,11 +5,11 @@ import hashlib
 import re
 from typing import Any
 
-from litestar import Request, Response, get
+from litestar import Request, Response
 
 from domain.errors import BadInput
 from domain.persona import LANGUAGES
-from web.needs import Guest, NeedPages, NeedServices, PathId
+from web.needs import Guest, NeedPages, NeedServices, PathId, page
 from web.render import unchanged
 
 AnyRequest = Request[Any, Any, Any]
@@ -18,7 +18,7 @@ SHARED = "public, max-age=300, s-maxage=86400"
 MINE = "private, max-age=600"  # an interrupted line's words may still be corrected
 
 
-@get("/characters/{slug:str}/greeting.wav", raw=True)
+@page("/characters/{slug:str}/greeting.wav", raw=True)
 async def greeting(request: AnyRequest, slug: PathId, services: NeedServices, pages: NeedPages) -> Response[bytes]:
     asked = request.query_params.get("language") or pages.ui(request).language
     language = next((known for known in LANGUAGES if known == asked), None)
@@ -29,7 +29,7 @@ async def greeting(request: AnyRequest, slug: PathId, services: NeedServices, pa
     return wav(request, sound.wav(), SHARED)
 
 
-@get("/chats/{chat_id:str}/messages/{message_id:str}/sound.wav", raw=True)
+@page("/chats/{chat_id:str}/messages/{message_id:str}/sound.wav", raw=True)
 async def line(
     request: AnyRequest, chat_id: PathId, message_id: PathId, guest: Guest, services: NeedServices
 ) -> Response[bytes]:

@@ -8,7 +8,7 @@ from litestar.response import Stream
 from domain.errors import BadInput, NotFound, TooLong
 from domain.turn import Ask
 from web.forms import FORM_BYTES, SEGMENT_BYTES, SPEECH_BYTES, SPEECH_FORM_BYTES, read_form, whole
-from web.needs import Guest, NeedPages, NeedServices, NeedTelemetry, PathId
+from web.needs import Guest, NeedPages, NeedServices, NeedTelemetry, PathId, page
 from web.sse import Encoder, event_stream
 
 AnyRequest = Request[Any, Any, Any]
@@ -86,7 +86,7 @@ async def prepare(chat_id: PathId, guest: Guest, services: NeedServices) -> None
     await services.turns.prepare(guest, chat_id)
 
 
-@get("/chats/{chat_id:str}/turns/{turn_id:str}/receipt", sync_to_thread=True)
+@page("/chats/{chat_id:str}/turns/{turn_id:str}/receipt", sync_to_thread=True)
 def receipt(
     request: AnyRequest, chat_id: PathId, turn_id: PathId, guest: Guest, services: NeedServices, pages: NeedPages
 ) -> Response[bytes]:
