@@ -13,7 +13,6 @@ from tools.say import ROOT, Problem, guard, say
 LINT = (("ruff", "check", "."), ("mypy",), ("lint-imports", "--no-cache"))
 MARKER = {"browser": "browser", "models": "models", "servers": "server"}
 BENCHES = {"bench-scripted": "scripted", "bench-voice": "voice", "bench-store": "bench_store"}  # in tests/bench
-NO_TESTS = 5  # pytest's exit code when nothing was collected
 
 
 def main() -> int:
@@ -33,6 +32,10 @@ def main() -> int:
 def suite(name: str) -> int:
     """Run one suite, with ARGS of the make command line, and return its exit code."""
     more = shlex.split(os.environ.get("ARGS", ""))
+    marker = MARKER.get(name)
+    if marker and not written(marker):  # pytest would call an empty run a failure, and later it is one
+        say(f"No test is marked `{marker}` yet.")
+        return 0
     if name == "lint":
         return max([environment.run(*command) for command in LINT])  # all of them: one mend, not three
     if name == "models":
@@ -41,12 +44,7 @@ def suite(name: str) -> int:
         get_weights(weights.needed(os.environ.get("MODELS") or "default"))
     if name in BENCHES:
         return environment.run("python", "-m", f"tests.bench.{BENCHES[name]}", *more)
-    marker = MARKER.get(name)
-    code = environment.run("pytest", *(["-m", marker] if marker else []), *more)
-    if code == NO_TESTS and marker and not written(marker):
-        say(f"No test is marked `{marker}` yet.")
-        return 0
-    return code
+    return environment.run("pytest", *(["-m", marker] if marker else []), *more)
 
 
 def written(marker: str) -> bool:
