@@ -1,0 +1,89 @@
+"""The LLM in this process. Replies go before reading ahead, and reading ahead before running summaries."""
+
+import contextlib
+import logging
+import threading
+from collections.abc import AsyncGenerator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, aclosing
+from pathlib import Path
+from typing import Protocol
+
+from domain.errors import Unavailable
+from domain.ports import Prompt
+from functions import offload
+from functions.engine_room import EngineRoom
+from functions.engines.llama import CHORE, REPLY, LlamaLlm
+
+log = logging.getLogger(__name__)
+SUMMARY = "summary"  # the chat id of work nobody waits for
+
+
+class Engine(Protocol):
+    def reply(self, prompt: Prompt, stop: threading.Event, level: int = REPLY) -> Iterator[str]: ...
+
+    def prepare(self, prompt: Prompt, stop: threading.Event) -> None: ...
+
+    def pause(self) -> AbstractContextManager[None]: ...
+
+
+class LlmHandler:
+    """Implements domain.ports.Llm. `load` blocks; a call before it loads the model itself."""
+
+    def __init__(
+        self, path: Path, threads: int, context: int = 4096, engine: Callable[[Path, int, int], Engine] = LlamaLlm
+    ) -> None:
+        self._room = EngineRoom[Engine]("llm", lambda: engine(path, threads, context))
+        # Threads of their own, or what is less urgent would hold the queue against what is more so;
+        # which of them may compute is the engine's business.
+        self._readers = ThreadPoolExecutor(1, "llm-prepare")
+        self._chores = ThreadPoolExecutor(1, "llm-chores")
+        self._preparing: dict[str, threading.Event] = {}
+
+    def load(self) -> None:
+        self._room.engine()
+
+    def close(self) -> None:
+        for pool in (self._readers, self._chores):
+            pool.shutdown(wait=False, cancel_futures=True)
+        self._room.close()
+
+    async def reply(self, prompt: Prompt) -> AsyncGenerator[str, None]:
+        chore = prompt.chat_id == SUMMARY
+        if not chore:
+            self._forget(prompt.chat_id)
+
+        def deltas(stop: threading.Event) -> Iterator[str]:
+            return self._room.engine().reply(prompt, stop, CHORE if chore else REPLY)
+
+        try:
+            async with aclosing(offload.stream(self._chores if chore else self._room.pool, deltas)) as stream:
+                async for delta in stream:
+                    yield delta
+        except Exception as error:
+            log.exception("the LLM failed")
+            raise Unavailable("llm_failed") from error
+
+    async def prepare(self, prompt: Prompt) -> None:
+        """Read the prompt ahead. A newer call for the same chat, or its reply, ends an older one."""
+        self._forget(prompt.chat_id)
+        stop = self._preparing[prompt.chat_id] = threading.Event()
+        try:
+            await offload.run(self._readers, lambda: self._room.engine().prepare(prompt, stop))
+        except Exception as error:
+            log.exception("the LLM failed")
+            raise Unavailable("llm_failed") from error
+        finally:
+            stop.set()
+            if self._preparing.get(prompt.chat_id) is stop:
+                del self._preparing[prompt.chat_id]
+
+    @contextlib.contextmanager
+    def pause(self) -> Iterator[None]:
+        """Leave the cores to somebody else for a moment: nothing is written or read while the block runs."""
+        with self._room.engine().pause():
+            yield
+
+    def _forget(self, chat_id: str) -> None:
+        if (stop := self._preparing.pop(chat_id, None)) is not None:
+            stop.set()
