@@ -94,6 +94,9 @@ class Telemetry:
         )
         self._turns = Counter("parley_turns", "Turns by how they ended.", ["outcome"], registry=self._registry)
         self._streams = Gauge("parley_open_streams", "Event streams that are open now.", registry=self._registry)
+        self._cut = Counter(
+            "parley_streams_cut", "Event streams whose reader left before the end.", registry=self._registry
+        )
         self._answers = Counter(
             "parley_http_responses", "Responses by status class.", ["status"], registry=self._registry
         )
@@ -107,8 +110,10 @@ class Telemetry:
     def opened(self) -> None:
         self._streams.inc()
 
-    def closed(self) -> None:
+    def closed(self, *, whole: bool) -> None:
         self._streams.dec()
+        if not whole:
+            self._cut.inc()
 
     def answered(self, status: int) -> None:
         self._by_class[status // 100].inc()

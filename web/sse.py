@@ -35,7 +35,7 @@ class Watch(Protocol):
 
     def opened(self) -> None: ...
 
-    def closed(self) -> None: ...
+    def closed(self, *, whole: bool) -> None: ...
 
     def ended(self, event: Done | Failed, turn_id: str, guest: str) -> None: ...
 
@@ -126,6 +126,7 @@ async def messages(
     and a pending `anext` cannot be kept waiting without a task of its own.
     """
     watch.opened()
+    whole = False
     events = turn.events(after)
     try:
         while True:
@@ -137,14 +138,16 @@ async def messages(
                 yield b": still here\n\n"
                 continue
             except StopAsyncIteration:
+                whole = True
                 return
             if isinstance(event, LAST):
+                whole = True
                 watch.ended(event, turn.id, guest)
             yield encoder.encode(after, event)
     finally:
         # Nothing is awaited here: a cancelled stream is cancelled again at every await. The log's own
         # generator awaits nothing when it ends either, and goes with this frame.
-        watch.closed()
+        watch.closed(whole=whole)
 
 
 def event_stream(turn: Followed, after: int, encoder: Encoder, watch: Watch, guest: str) -> Stream:

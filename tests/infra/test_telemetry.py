@@ -99,11 +99,12 @@ def test_streams_answers_and_engines_are_figures_too() -> None:
     seen = Telemetry(lambda: (EngineStatus("asr", "ready", "x", 1.0), EngineStatus("llm", "waking", "y", 1.0)))
     seen.opened()
     seen.opened()
-    seen.closed()
+    seen.closed(whole=False)
     seen.answered(200)
     seen.answered(404)
     found = figures(seen)
     assert found["parley_open_streams"] == 1
+    assert found["parley_streams_cut_total"] == 1
     assert found['parley_http_responses_total{status="4xx"}'] == 1
     assert found['parley_engine_ready{engine="asr"}'] == 1
     assert found['parley_engine_ready{engine="llm"}'] == 0

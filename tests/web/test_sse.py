@@ -51,14 +51,15 @@ class Log:
 
 class Tally:
     def __init__(self) -> None:
-        self.open = 0
+        self.open = self.cut = 0
         self.ends: list[Done | Failed] = []
 
     def opened(self) -> None:
         self.open += 1
 
-    def closed(self) -> None:
+    def closed(self, *, whole: bool) -> None:
         self.open -= 1
+        self.cut += not whole
 
     def ended(self, event: Done | Failed, turn_id: str, guest: str) -> None:
         self.ends.append(event)
@@ -110,7 +111,7 @@ async def test_a_reader_who_leaves_only_detaches(encoder: Encoder) -> None:
     log.add(SOUND, DONE)
     rest = [chunk async for chunk in messages(log, 1, encoder, tally, GUEST)]
     assert [message.name for message in parse(b"".join(rest).decode())] == ["audio", "done"]
-    assert tally.ends == [DONE]
+    assert (tally.ends, tally.cut) == ([DONE], 1)
 
 
 async def test_a_reader_who_leaves_while_we_write_is_let_go_too(encoder: Encoder) -> None:
