@@ -51,6 +51,7 @@ def serving(data_dir: Path | None = None, wait_ready: bool = True, **env: str) -
         if data_dir is None:
             data_dir = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="parley-")))
         port = free_port()
+        data_dir.mkdir(parents=True, exist_ok=True)
         log = stack.enter_context(open(data_dir / "server.log", "ab"))
         settings = {"PORT": str(port), "DATA_DIR": str(data_dir), "LOG_FORMAT": "json", **env}
         began = time.monotonic()
