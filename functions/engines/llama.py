@@ -10,7 +10,7 @@ import os
 import secrets
 import tempfile
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from queue import SimpleQueue
@@ -31,7 +31,17 @@ CACHE_MIB = 512  # 28 KB per token of the 1.5B: a dozen long chats
 SPINS = "3000"
 SPARE = 64  # tokens of the context left free, for the lengths of prompts are estimated
 # What a small model writes when it goes on to play the other side.
-STOPS = ("<|im_end|>", "<|im_start|>", "<|endoftext|>", "\nVisitor:", "\nUser:", "\n对方：", "\n用户：", "\n对方:", "\n用户:")
+STOPS = (
+    "<|im_end|>",
+    "<|im_start|>",
+    "<|endoftext|>",
+    "\nVisitor:",
+    "\nUser:",
+    "\n对方：",
+    "\n用户：",
+    "\n对方:",
+    "\n用户:",
+)
 REPLY, PREPARE, CHORE = range(3)  # levels of the turnstile
 
 
@@ -97,7 +107,7 @@ class LlamaLlm:
 
     def _complete(
         self, text: str, n: int, temperature: float, stop: threading.Event, level: int
-    ) -> Iterator[str | None]:
+    ) -> Generator[str | None, None, None]:
         """Yield deltas, then None if the model came to its end rather than being stopped or held."""
         ask = {
             "prompt": text,
@@ -125,7 +135,7 @@ class LlamaLlm:
                 if choice["finish_reason"] is not None:
                     yield None
 
-    def _events(self, ask: dict[str, Any], halt: Callable[[], bool]) -> Iterator[dict[str, Any]]:
+    def _events(self, ask: dict[str, Any], halt: Callable[[], bool]) -> Generator[dict[str, Any], None, None]:
         """Run one completion in a thread of its own, for the package calls back where we want to yield."""
         events: SimpleQueue[dict[str, Any] | Exception | None] = SimpleQueue()
         left = threading.Event()
@@ -172,7 +182,7 @@ def _cost(timings: dict[str, Any]) -> Cost:
 
 
 def _serve(path: Path, threads: int, context: int) -> Any:
-    """Load the model. The package always listens somewhere; here it is a socket that is gone before anybody finds it."""
+    """Load the model. The package insists on listening: here on a socket that is gone before anybody finds it."""
     if "OMP_WAIT_POLICY" not in os.environ:
         os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
     import xllamacpp

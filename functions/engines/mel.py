@@ -24,11 +24,13 @@ def log_mel(samples: Samples, frames: int) -> Samples:
     # The window of the first frame reaches before the sound: it is mirrored there, as in training.
     head = kept[1 : WINDOW // 2 + 1][::-1]
     padded[WINDOW // 2 - len(head) : WINDOW // 2] = head
-    windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[: frames * HOP : HOP]
+    sounding = min(frames, (len(kept) + WINDOW // 2) // HOP + 1)
+    windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[: sounding * HOP : HOP]
     power = np.abs(np.fft.rfft(windows * _hann(), axis=1).astype(np.complex64)) ** 2
-    mel = _filters() @ power.T
-    log = np.log10(np.maximum(mel, 1e-10))
-    return ((np.maximum(log, log.max() - 8.0) + 4.0) / 4.0).astype(np.float32)
+    log = np.full((BANDS, frames), -10.0, np.float32)
+    log[:, :sounding] = np.log10(np.maximum(_filters() @ power.T, 1e-10))
+    scaled: Samples = ((np.maximum(log, log.max() - 8.0) + 4.0) / 4.0).astype(np.float32)
+    return scaled
 
 
 @functools.cache
