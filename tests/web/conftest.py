@@ -25,8 +25,14 @@ def client(house: House) -> Iterator[TestClient[Any]]:
 
 
 @pytest.fixture(scope="session")
-def lasting(tmp_path_factory: pytest.TempPathFactory, database: Path) -> Iterator[TestClient[Any]]:
-    with House(tmp_path_factory.mktemp("lasting"), database).open() as client:
+def lasting_house(tmp_path_factory: pytest.TempPathFactory, database: Path) -> House:
+    """One application for many tests, since making one takes longer than most of them."""
+    return House(tmp_path_factory.mktemp("lasting"), database)
+
+
+@pytest.fixture(scope="session")
+def lasting(lasting_house: House) -> Iterator[TestClient[Any]]:
+    with lasting_house.open() as client:
         yield client
 
 

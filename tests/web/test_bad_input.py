@@ -42,8 +42,9 @@ def lying(data: bytes, size: int) -> bytes:
 
 
 @pytest.fixture
-def room(house: House, client: Client) -> Iterator[tuple[Client, str]]:
+def room(lasting_house: House, reader: Client) -> Iterator[tuple[Client, str]]:
     """A room that must be whole afterwards: nothing kept, and the next turn answered."""
+    house, client = lasting_house, reader
     chat = new_chat(client)
     yield client, chat
     events = parse(speak(client, chat, 9999).text)
