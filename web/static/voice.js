@@ -186,6 +186,12 @@ keys({
 // -- coming and going --------------------------------------------------------------------------------
 
 addEventListener("pagehide", () => call.leave());
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) return;
+  call.ear.mic?.wake();
+  call.player.context?.resume().catch(() => {});
+  if (call.ear.mic) tick();
+});
 addEventListener("offline", () => call.ear.mic && view.say("offline"));
 addEventListener("online", () => call.refresh());
 fetch(`/chats/${chat}/prepare`, { method: "POST" }).catch(() => {});

@@ -33,7 +33,7 @@ function when(root) {
   for (const time of root.querySelectorAll("time[data-when]")) {
     const date = new Date(time.dateTime);
     const days = Math.round((new Date(now).setHours(0, 0, 0, 0) - new Date(date).setHours(0, 0, 0, 0)) / 864e5);
-    const clock = date.toLocaleTimeString(language, { hour: "2-digit", minute: "2-digit" });
+    const clock = date.toLocaleTimeString(language, { hour: "numeric", minute: "2-digit" });
     if (days < 2) time.textContent = `${new Intl.RelativeTimeFormat(language, { numeric: "auto" }).format(-days, "day")}, ${clock}`;
     else time.textContent = date.toLocaleDateString(language, { day: "numeric", month: "short", year: days > 300 ? "numeric" : undefined });
   }

@@ -42,6 +42,7 @@ export class Captions {
     for (const word of piece.words) {
       word.at = at;
       at += (word.weight / total) * length;
+      word.end = at;
     }
   }
 
@@ -63,7 +64,7 @@ export class Captions {
   }
 
   follow(node) {
-    const below = node.offsetTop + node.offsetHeight * 1.9 - this.box.offsetTop - this.box.clientHeight;
+    const below = node.offsetTop + node.offsetHeight * 1.9 - this.box.clientHeight;
     if (below > this.box.scrollTop) this.box.scrollTop = below;
   }
 
@@ -71,7 +72,7 @@ export class Captions {
   cut(position) {
     this.update(position);
     this.line.classList.add("is-cut");
-    return this.words.slice(0, this.next).map(({ word }) => word).join("").trim();
+    return this.words.filter(({ end }) => end <= position).map(({ word }) => word).join("").trim();
   }
 }
 

@@ -36,6 +36,11 @@ export class Mic {
     if (this.track) this.track.enabled = !value;
   }
 
+  /** Phones suspend contexts when a call comes or the page is left. */
+  wake() {
+    this.context?.resume().catch(() => {});
+  }
+
   close() {
     this.stream?.getTracks().forEach((track) => track.stop());
     this.context?.close().catch(() => {});

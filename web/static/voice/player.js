@@ -20,10 +20,16 @@ export class Player {
   }
 
   async load() {
-    await this.context.audioWorklet.addModule(this.worklet);
-    this.node = new AudioWorkletNode(this.context, "player", { numberOfInputs: 0, outputChannelCount: [1] });
+    if (this.context.audioWorklet) {
+      await this.context.audioWorklet.addModule(this.worklet);
+      this.node = new AudioWorkletNode(this.context, "player", { numberOfInputs: 0, outputChannelCount: [1] });
+    } else {
+      const { playerOnThisThread } = await import("./without-worklets.js");
+      this.node = await playerOnThisThread(this.context, this.worklet);
+    }
     this.volume = this.context.createGain();
-    this.node.connect(this.volume).connect(this.context.destination);
+    this.node.connect(this.volume);
+    this.volume.connect(this.context.destination);
     this.node.port.onmessage = ({ data }) => this.told(data);
   }
 

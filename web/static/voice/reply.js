@@ -90,8 +90,9 @@ export class Reply {
   }
 
   wait(value) {
-    if (this.waiting === value) return;
-    this.waiting = value;
+    if (value === "waking") this.view.tell("waking");
+    if (this.waiting === (value === "lost")) return;
+    this.waiting = value === "lost";
     this.call.refresh();
   }
 

@@ -4,6 +4,7 @@
 // last event after a POST was cut, repeat the POST under the same key when no byte came, and hand over sound
 // without waiting for the swaps before it. htmx still swaps the HTML that arrives.
 
+import { newId } from "./ids.js";
 import { events } from "./sse.js";
 
 const SILENT_MS = 25000; // the server sends a comment every 10 s: longer means that the connection is dead
@@ -17,7 +18,7 @@ export class Turn {
     this.chat = chat;
     this.fields = fields;
     this.on = on;
-    this.key = crypto.randomUUID();
+    this.key = newId();
     this.id = null;
     this.last = 0;
     this.over = false;
@@ -34,10 +35,12 @@ export class Turn {
     let wait = FIRST_WAIT;
     while (!this.over) {
       const before = this.last;
+      let why = "lost";
       try {
         await this.read(await this.connect());
       } catch (error) {
         if (error instanceof Refused && !error.again) return this.fail(error.detail);
+        if (error.detail?.code === "engine_waking") why = "waking";
       }
       if (this.over) return;
       if (this.last > before) {
@@ -46,7 +49,7 @@ export class Turn {
       }
       since ??= performance.now();
       if (performance.now() - since > GIVE_UP_MS) return this.fail({ code: "lost", retry: true });
-      this.on.waiting(true);
+      this.on.waiting(why);
       await backAgain(wait);
       wait = Math.min(LONGEST_WAIT, wait * 2);
     }
@@ -84,7 +87,7 @@ export class Turn {
         if (!id) continue;
         if (id > this.last) {
           this.last = id;
-          this.on.waiting(false);
+          this.on.waiting(null);
           for (const part of parts) this.take(...part);
         }
         parts = [];

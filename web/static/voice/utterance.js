@@ -4,6 +4,7 @@
 // transcript ready before we even know that the user has finished. Frames of a silence are held back until
 // speech goes on: if it does not, the final file is exactly what the server has already read.
 
+import { newId } from "./ids.js";
 import { join } from "./ogg.js";
 
 const EVERY = 25; // frames between segments
@@ -12,7 +13,7 @@ export const MAX_FRAMES = 58 * 50;
 export class Utterance {
   /** `Encoder` makes the file; `send(id, bytes, seq, pause)` may fail silently. */
   constructor(Encoder, send) {
-    this.id = crypto.randomUUID();
+    this.id = newId();
     this.frames = [];
     this.encoder = new Encoder();
     this.send = send;

@@ -29,9 +29,12 @@ export class View {
       clearTimeout(this.patience);
       if (state === "thinking") this.patience = setTimeout(() => this.say(this.waking ? "waking" : "thinking"), 1500);
     }
-    this.say(state === "listening" && call.settings.mode === "hold" ? "holding" : state);
+    if (state === "error") this.say(this.wrong);
+    else this.say(state === "listening" && call.settings.mode === "hold" ? "holding" : state);
     this.room.dataset.muted = call.ear.muted ? "yes" : "no";
     this.room.dataset.hold = call.ear.holding ? "yes" : "no";
+    this.room.dataset.busy = call.ear.mic || call.replying || call.player.line ? "yes" : "no";
+    $("stop").disabled = !(call.replying || call.player.line);
     const mic = $("mic");
     const label = !call.ear.mic ? "start" : call.ear.muted ? "unmute" : "mute";
     mic.setAttribute("aria-label", this.words[label]);
@@ -57,17 +60,19 @@ export class View {
   // -- a call --------------------------------------------------------------------------------------
 
   calling(on) {
-    $("end").hidden = !on;
+    $("end").disabled = !on;
     this.quiet();
     if (!on) this.say("ended");
   }
 
   trouble(key) {
+    this.wrong = "noMic";
     const word = key.replace(/-(\w)/g, (_, letter) => letter.toUpperCase());
     this.notice(this.words[word], { retry: !/insecure|unsupported/.test(key), type: true });
   }
 
   failed({ code, message, retry }) {
+    this.wrong = "error";
     const text = message ?? (code === "lost" ? this.words.lost : this.words.failed);
     this.notice(text, { retry: retry !== false, type: false });
     this.emit("failed", { code });
