@@ -49,8 +49,10 @@ class Hearing:
         self._open: OrderedDict[str, Utterance] = OrderedDict()
         self._tasks: set[asyncio.Task[Transcript]] = set()
 
-    async def segment(self, key: str, language: Language, seq: int, data: bytes, pause: bool) -> None:
-        """Take the next bytes of an utterance; on `pause`, begin to transcribe what is here."""
+    async def segment(
+        self, key: str, language: Language, seq: int, data: bytes, pause: bool
+    ) -> asyncio.Task[Transcript] | None:
+        """Take the next bytes of an utterance; on `pause`, begin to transcribe what is here and return that."""
         now = self._clock.monotonic()
         self._forget(now)
         utterance = self._open.get(key)
@@ -59,23 +61,24 @@ class Hearing:
                 raise TooMany("turns_busy")
             utterance = self._open[key] = Utterance(now)
         if seq in utterance.parts:
-            return
+            return None
         if not 0 <= seq < 2_000 or utterance.size + len(data) > MAX_BYTES:
             raise BadInput("segment_bad")
         utterance.parts[seq] = data
         utterance.size += len(data)
         utterance.touched = now
         if not pause:
-            return
+            return None
         try:
             speech = await asyncio.to_thread(decode, utterance.joined())
         except ParleyError:
-            return  # half a page of Ogg; the final request will do
+            return None  # half a page of Ogg; the final request will do
         self._drop(utterance)
         utterance.covered = len(speech.pcm) // 2
         utterance.early = task = asyncio.create_task(self._asr.transcribe(speech, language))
         self._tasks.add(task)
         task.add_done_callback(self._done)
+        return task
 
     async def transcribe(self, key: str | None, speech: Audio, language: Language) -> tuple[Transcript, bool]:
         """Return the transcript of the whole utterance, and whether it had been begun early."""

@@ -13,6 +13,7 @@ import msgspec
 
 from domain.ahead import ahead
 from domain.audio import Audio
+from domain.brevity import brief, measure
 from domain.chat import Chat, Cue, Line, Message, Receipt, Reply, heard_part
 from domain.errors import ParleyError, Unavailable
 from domain.events import LAST, Began, Done, Event, Failed, Heard, Said, Sound, Unheard
@@ -172,7 +173,7 @@ class Turn:
         try:
             prompt = prompt_for(self.chat, self.persona, history, Line("user", text))
             deltas = self._spoken(self._tools.llm.reply(prompt))
-            async with aclosing(ahead(pieces(deltas), by=1)) as reply:
+            async with aclosing(ahead(brief(pieces(deltas), measure(text)), by=1)) as reply:
                 async for piece in reply:
                     self._mark("first_clause")
                     await asyncio.shield(keeping)

@@ -8,11 +8,11 @@ from collections.abc import Coroutine
 from contextlib import suppress
 
 from domain.audio import Audio, decode
-from domain.chat import Chat, Message, to_summarise
+from domain.chat import Chat, Line, Message, to_summarise
 from domain.errors import BadInput, ParleyError, TooLong, TooMany
 from domain.hearing import Hearing
 from domain.persona import Persona
-from domain.ports import Chats, Clock, Llm, Personas, Speaker, Transcriber
+from domain.ports import Chats, Clock, Llm, Personas, Speaker, Transcriber, Transcript
 from domain.prompts import prompt_for, summary_prompt
 from domain.recorded import RecordedTurn
 from domain.turn import Ask, Stopped, Tools, Turn
@@ -140,7 +140,16 @@ class Turns:
             raise BadInput("key_bad")
         chat = await asyncio.to_thread(self._tools.chats.get, guest, chat_id)
         self._rest(chat_id)
-        await self._tools.hearing.segment(f"{chat_id}/{utterance}", chat.language, seq, data, pause)
+        early = await self._tools.hearing.segment(f"{chat_id}/{utterance}", chat.language, seq, data, pause)
+        if early is not None:
+            self._chore(chat_id, self._read_on(chat, early))
+
+    async def _read_on(self, chat: Chat, early: asyncio.Task[Transcript]) -> None:
+        """The user has paused: have the LLM read what was said, in case that was all."""
+        text = (await asyncio.shield(early)).text.strip()
+        if text:
+            chat, persona, history = await asyncio.to_thread(self._read_chat, chat.guest, chat.id)
+            await self._tools.llm.prepare(prompt_for(chat, persona, history, Line("user", text)))
 
     async def prepare(self, guest: str, chat_id: str) -> None:
         """Have the engine read the character's prompt before the user speaks; returns at once."""
@@ -169,6 +178,8 @@ class Turns:
             await asyncio.to_thread(chats.rename, chat.guest, chat.id, title)
         old = to_summarise(history)
         if not old:
+            # What was kept may differ from what the engine wrote (cut, cleaned): it reads that now, not next time.
+            await self._prepare(chat, persona, history)
             return
         summary = "".join([delta async for delta in self._tools.llm.reply(summary_prompt(chat, persona, old))])
         if summary.strip():

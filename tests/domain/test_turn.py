@@ -328,6 +328,20 @@ async def test_opening_a_chat_has_the_prompt_read_ahead() -> None:
     assert room.mind.prepared[0].chat_id == room.chat.id  # type: ignore[attr-defined]
 
 
+async def test_at_a_pause_the_prompt_is_read_up_to_what_was_heard() -> None:
+    room = Room(ear=Ear("What is courage?"))
+    await room.turns.segment(GUEST, room.chat.id, "utterance-1", 0, SPEECH, pause=True)
+    await asyncio.sleep(0.05)
+    assert room.mind.prepared[-1].lines[-1].text == "What is courage?"  # type: ignore[attr-defined]
+
+
+async def test_after_a_turn_the_prompt_of_the_next_is_read_ahead() -> None:
+    room = Room()
+    await follow(await room.begin())
+    await asyncio.sleep(0.05)
+    assert room.mind.prepared[-1].lines[-1].role == "assistant"  # type: ignore[attr-defined]
+
+
 async def test_closing_keeps_what_was_said() -> None:
     room = Room(mind=Mind("One two, ", "three four. ", *["five "] * 100, pause_s=0.01))
     turn = await room.begin()
