@@ -26,6 +26,8 @@ _KEY = re.compile(r"[A-Za-z0-9_-]{8,64}\Z")
 
 def readable(text: str) -> str:
     """Return the text without control characters around it; refuse what databases and models choke on."""
+    if len(text) > 4 * MAX_TEXT:  # even before looking at it
+        raise TooLong("text_too_long", characters=MAX_TEXT)
     if "\x00" in text or any("\ud800" <= c <= "\udfff" for c in text):
         raise BadInput("text_unreadable")
     text = "".join(c for c in text if c in "\n\t" or c.isprintable() or c == "\u200d").strip()

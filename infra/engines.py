@@ -53,6 +53,7 @@ class Engine(Generic[T]):
         finally:
             self._took = time.monotonic() - self._began
         self._state = "ready"
+        log.info("%s is awake after %.1f s", self.name, self._took)
         self._future().set_result(loaded)
 
     async def loaded(self) -> T:

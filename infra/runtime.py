@@ -1,6 +1,7 @@
 """The inline runtime: the model ports, answered by engines in this process, each call with a deadline."""
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractContextManager, aclosing, nullcontext
 from typing import Literal, TypeVar
@@ -11,6 +12,7 @@ from domain.persona import Language, Voice
 from domain.ports import Embedder, Llm, Prompt, Speaker, Transcriber, Transcript, Vector
 from infra.engines import Engine
 
+log = logging.getLogger(__name__)
 T = TypeVar("T")
 Alone = Callable[[Voice], AbstractContextManager[None]]
 ASR_S = 20.0
@@ -39,6 +41,7 @@ async def _bounded(
             except ParleyError:
                 raise
             except Exception as error:
+                log.exception("%s failed", engine)
                 raise Unavailable(f"{engine}_failed") from error
             yield item
             limit = gap_s
@@ -58,6 +61,7 @@ class InlineTranscriber:
         except ParleyError:
             raise
         except Exception as error:
+            log.exception("asr failed")
             raise Unavailable("asr_failed") from error
 
 
