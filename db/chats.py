@@ -2,24 +2,19 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, TypeVar
 
 import msgspec
-from sqlalchemy import Connection, Engine, Row, Update
+from sqlalchemy import Engine, Update
 from sqlalchemy.exc import IntegrityError
 
 from db import chat_sql as sql
+from db.chat_rows import chat_of, found, message_of, mine_of, or_none, row_of, take, take_any
 from db.work import check_names, check_texts, forget_log, known, new_id, reading, writing
-from domain.chat import Chat, Cue, Message, Receipt, Reply
+from domain.chat import Chat, Message, Reply
 from domain.errors import Conflict, NotFound
 from domain.persona import Language
 
 PURGE_AT_ONCE = 200  # chats erased in one transaction, so that nobody waits long for the write lock
-Found = TypeVar("Found")
-
-_encode = msgspec.json.Encoder().encode
-_cues = msgspec.json.Decoder(tuple[Cue, ...]).decode
-_receipt = msgspec.json.Decoder(Receipt).decode
 
 
 class SqlChats:
@@ -38,7 +33,7 @@ class SqlChats:
 
     def get(self, guest: str, chat_id: str) -> Chat:
         with reading(self._engine) as connection:
-            return _chat(connection, _mine(guest, chat_id))
+            return chat_of(connection, mine_of(guest, chat_id))
 
     def recent(self, guest: str, limit: int = 50, before: datetime | None = None) -> list[Chat]:
         if not known(guest):
@@ -50,21 +45,21 @@ class SqlChats:
 
     def rename(self, guest: str, chat_id: str, title: str) -> Chat:
         check_texts(title)
-        return self._change(sql.RENAME, _mine(guest, chat_id), words=title)
+        return self._change(sql.RENAME, mine_of(guest, chat_id), words=title)
 
     def delete(self, guest: str, chat_id: str, now: datetime) -> None:
         """Deleting it again changes nothing: the first time counts for `purge`."""
-        mine = _mine(guest, chat_id)
+        mine = mine_of(guest, chat_id)
         with writing(self._engine) as connection:
-            if _take_any(connection, mine).deleted_at is None:
+            if take_any(connection, mine).deleted_at is None:
                 connection.execute(sql.PUT_AWAY, {"chat": chat_id, "when": now})
 
     def restore(self, guest: str, chat_id: str) -> Chat:
-        mine = _mine(guest, chat_id)
+        mine = mine_of(guest, chat_id)
         with writing(self._engine) as connection:
-            _take_any(connection, mine)
+            take_any(connection, mine)
             connection.execute(sql.PUT_AWAY, {"chat": chat_id, "when": None})
-            return _chat(connection, mine)
+            return chat_of(connection, mine)
 
     def purge(self, deleted_before: datetime) -> int:
         with reading(self._engine) as connection:
@@ -82,37 +77,37 @@ class SqlChats:
     def summarise(self, guest: str, chat_id: str, summary: str, upto: int) -> Chat:
         """A summary that covers less than the one that is kept came too late: it changes nothing."""
         check_texts(summary)
-        return self._change(sql.SUMMARISE, _mine(guest, chat_id), words=summary, upto=upto)
+        return self._change(sql.SUMMARISE, mine_of(guest, chat_id), words=summary, upto=upto)
 
     def _change(self, statement: Update, mine: Mapping[str, str], **values: object) -> Chat:
         with writing(self._engine) as connection:
-            _take(connection, mine)
+            take(connection, mine)
             connection.execute(statement, {"chat": mine["chat"], **values})
-            return _chat(connection, mine)
+            return chat_of(connection, mine)
 
     # -- what was said -----------------------------------------------------------------------------
 
     def messages(self, guest: str, chat_id: str, after: int = 0) -> list[Message]:
         with reading(self._engine) as connection:
-            rows = connection.execute(sql.MESSAGES, _mine(guest, chat_id) | {"after": after}).all()
-        _exists(rows)
-        return [_message(row) for row in rows if row.id is not None]
+            rows = connection.execute(sql.MESSAGES, mine_of(guest, chat_id) | {"after": after}).all()
+        found(rows)
+        return [message_of(row) for row in rows if row.id is not None]
 
     def message(self, guest: str, chat_id: str, message_id: str) -> Message:
-        mine = _mine(guest, chat_id)
+        mine = mine_of(guest, chat_id)
         with reading(self._engine) as connection:
-            row = _exists(connection.execute(sql.ONE_MESSAGE, mine | {"message": _or_none(message_id)}).first())
+            row = found(connection.execute(sql.ONE_MESSAGE, mine | {"message": or_none(message_id)}).first())
         if row.id is None:
             raise NotFound("message_gone")
-        return _message(row)
+        return message_of(row)
 
     def heard(self, guest: str, chat_id: str, turn_id: str, key: str, text: str, now: datetime) -> Message:
         check_names(turn_id, key)
         check_texts(text)
-        mine = _mine(guest, chat_id)
+        mine = mine_of(guest, chat_id)
         try:
             with writing(self._engine) as connection:
-                last = _take(connection, mine).last_seq
+                last = take(connection, mine).last_seq
                 before = connection.scalar(sql.KEY_USED, {"chat": chat_id, "key": key})
                 if before is not None:
                     raise Conflict("turn_exists", turn_id=before)
@@ -120,7 +115,7 @@ class SqlChats:
                 connection.execute(sql.SPEAK, {"chat": chat_id, "now": now, "last": last + 2})
                 turn = {"chat_id": chat_id, "id": turn_id, "key": key, "seq": message.seq, "forgotten": False}
                 connection.execute(sql.ADD_TURN, turn)
-                connection.execute(sql.ADD_MESSAGE, _row(message))
+                connection.execute(sql.ADD_MESSAGE, row_of(message))
                 return message
         except IntegrityError as error:  # the turn was opened before, under another key
             raise Conflict("turn_exists", turn_id=self.turn_of_key(guest, chat_id, key) or turn_id) from error
@@ -128,10 +123,10 @@ class SqlChats:
     def said(self, guest: str, chat_id: str, turn_id: str, reply: Reply, now: datetime) -> Message:
         """Raises NotFound("turn_gone") for a turn that was never opened or that was forgotten."""
         check_texts(reply.text, *(cue.text for cue in reply.cues))
-        mine = _mine(guest, chat_id)
+        mine = mine_of(guest, chat_id)
         with writing(self._engine) as connection:
-            last = _take(connection, mine).last_seq
-            turn = connection.execute(sql.REPLIED, {"chat": chat_id, "turn": _or_none(turn_id)}).first()
+            last = take(connection, mine).last_seq
+            turn = connection.execute(sql.REPLIED, {"chat": chat_id, "turn": or_none(turn_id)}).first()
             if turn is None or turn.forgotten:
                 raise NotFound("turn_gone")
             message = Message(
@@ -139,7 +134,7 @@ class SqlChats:
                 reply.interrupted, reply.cues, reply.receipt,
             )  # fmt: skip
             connection.execute(sql.SPEAK, {"chat": chat_id, "now": now, "last": last})
-            row = _row(message)
+            row = row_of(message)
             if turn.id is None:
                 connection.execute(sql.ADD_MESSAGE, row)
             else:
@@ -148,10 +143,10 @@ class SqlChats:
 
     def unsay(self, guest: str, chat_id: str, turn_id: str) -> None:
         """Of a turn that was never opened there is nothing to forget; that is no error."""
-        mine = _mine(guest, chat_id)
-        this = {"chat": chat_id, "turn": _or_none(turn_id)}
+        mine = mine_of(guest, chat_id)
+        this = {"chat": chat_id, "turn": or_none(turn_id)}
         with writing(self._engine) as connection:
-            _take(connection, mine)
+            take(connection, mine)
             turn = connection.execute(sql.REPLIED, this).first()
             if turn is not None:
                 connection.execute(sql.FORGET, this)
@@ -159,65 +154,17 @@ class SqlChats:
 
     def turn(self, guest: str, chat_id: str, turn_id: str) -> tuple[Message | None, Message | None]:
         """A forgotten turn gives (None, None)."""
-        mine = _mine(guest, chat_id)
+        mine = mine_of(guest, chat_id)
         with reading(self._engine) as connection:
-            rows = connection.execute(sql.TURN, mine | {"turn": _or_none(turn_id)}).all()
-        if _exists(rows)[0].known_turn is None:
+            rows = connection.execute(sql.TURN, mine | {"turn": or_none(turn_id)}).all()
+        if found(rows)[0].known_turn is None:
             raise NotFound("turn_gone")
-        found = {message.role: message for message in (_message(row) for row in rows if row.id is not None)}
-        return found.get("user"), found.get("assistant")
+        kept = {message.role: message for message in (message_of(row) for row in rows if row.id is not None)}
+        return kept.get("user"), kept.get("assistant")
 
     def turn_of_key(self, guest: str, chat_id: str, key: str) -> str | None:
-        mine = _mine(guest, chat_id)
+        mine = mine_of(guest, chat_id)
         with reading(self._engine) as connection:
-            row = _exists(connection.execute(sql.TURN_OF_KEY, mine | {"key": _or_none(key)}).first())
+            row = found(connection.execute(sql.TURN_OF_KEY, mine | {"key": or_none(key)}).first())
         turn_id: str | None = row[0]
         return turn_id
-
-
-def _mine(guest: str, chat_id: str) -> dict[str, str]:
-    if not known(guest, chat_id):
-        raise NotFound("chat_gone")
-    return {"chat": chat_id, "owner": guest}
-
-
-def _exists(found: Found | None) -> Found:
-    """Pass on what a statement about the caller's own chat found: a row or rows."""
-    if not found:
-        raise NotFound("chat_gone")
-    return found
-
-
-def _or_none(name: str) -> str | None:
-    """Return an id to look for; NULL, which equals nothing, where it could not be kept in the first place."""
-    return name if known(name) else None
-
-
-def _take_any(connection: Connection, mine: Mapping[str, str]) -> Row[Any, Any]:
-    """Lock the chat, deleted or not, until the unit of work ends."""
-    return _exists(connection.execute(sql.TAKE, mine).first())
-
-
-def _take(connection: Connection, mine: Mapping[str, str]) -> Row[Any, Any]:
-    row = _take_any(connection, mine)
-    if row.deleted_at is not None:
-        raise NotFound("chat_gone")
-    return row
-
-
-def _chat(connection: Connection, mine: Mapping[str, str]) -> Chat:
-    return Chat(*_exists(connection.execute(sql.GET, mine).first()))
-
-
-def _message(row: Row[Any]) -> Message:
-    return Message(
-        row.id, row.chat_id, row.turn_id, row.seq, row.role, row.text, row.at, row.interrupted,
-        _cues(row.cues) if row.cues else (), _receipt(row.receipt) if row.receipt else None,
-    )  # fmt: skip
-
-
-def _row(message: Message) -> dict[str, object]:
-    return msgspec.structs.asdict(message) | {
-        "cues": _encode(message.cues).decode() if message.cues else None,
-        "receipt": _encode(message.receipt).decode() if message.receipt else None,
-    }

@@ -20,7 +20,7 @@ def connect(url: str, wait_s: float = 10) -> Engine:
 
     A SQLite file and its folder are made when they are missing, readable by their owner only; `wait_s` is
     how long a writer waits there for the one before it. Raises ValueError for a URL that cannot be used,
-    in words for whoever set it.
+    in words for whoever set it, and OSError when the file cannot be made.
     """
     target = _target(url)
     try:
