@@ -17,6 +17,7 @@ import pytest
 from functions import weights
 from functions.transport import HUB, Part
 from functions.weights import File, WeightsError
+from functions.wheels import trouble
 
 WHOLE = b"".join(hashlib.sha256(bytes([n % 256, n // 256])).digest() for n in range(40_000))  # 1.28 MB
 CUT = 700_000
@@ -310,6 +311,15 @@ def test_a_mirror_of_the_hub_can_stand_in(hub: Hub, tmp_path: Path, monkeypatch:
     monkeypatch.setenv("HF_ENDPOINT", hub.url.removesuffix("/model.bin"))
     [path] = get(tmp_path, file(url=f"{HUB}/model.bin"))
     assert path.read_bytes() == WHOLE
+
+
+def test_the_last_words_of_pip_become_one_line() -> None:
+    traced = "ERROR: Exception:\nTraceback (most recent call last):\n  File x\nConnectionError: cut\n"
+    assert str(trouble(traced)) == "the package registry: ConnectionError: cut"
+    assert str(trouble("WARNING: a\nERROR: No matching distribution\n")).endswith("No matching distribution")
+    assert str(trouble("")) == "the package registry: pip failed"
+    full = trouble("ERROR: Exception:\nTraceback\nOSError: [Errno 28] No space left on device\n")
+    assert isinstance(full, OSError)
 
 
 def test_the_manifest_is_sound() -> None:
