@@ -1,0 +1,52 @@
+// Runs before every page's own scripts. `seen` holds what happened, with times of performance.now():
+// events (the room's own), mic and out (stretches of sound at the microphone and at the loudspeaker).
+
+(() => {
+  const seen = (window.seen = { events: [], mic: [], out: [] });
+  addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI, sourceFile, lineNumber }) =>
+    console.error(`CSP: ${violatedDirective} ${blockedURI} (${sourceFile}:${lineNumber})`),
+  );
+  for (const name of ["state", "failed", "first-sound", "silence", "reply-end", "turn-end", "line-sound", "line-end"]) {
+    addEventListener(`parley:${name}`, ({ detail }) => seen.events.push({ name, at: performance.now(), detail: { ...detail } }));
+  }
+
+  // Measuring needs a worklet of our own, which the pages' policy rightly refuses: only where the tests lift it
+  const worklet = /* probe-worklet.js */ null;
+  if (!worklet || !window.AudioWorklet) return;
+  const module = URL.createObjectURL(new Blob([worklet], { type: "text/javascript" }));
+  const connect = AudioNode.prototype.connect;
+  const addModule = AudioWorklet.prototype.addModule;
+
+  function listen(node, stretches, options) {
+    const { context } = node;
+    const probe = new AudioWorkletNode(context, "probe", { numberOfOutputs: 0, channelCount: 1, channelCountMode: "explicit", processorOptions: options });
+    probe.port.onmessage = ({ data }) => {
+      const at = performance.now() - (context.currentTime - data.at) * 1000;
+      if (data.is === "from") stretches.push({ from: at, to: null });
+      else Object.assign(stretches.at(-1), { to: at, ms: data.ms });
+    };
+    connect.call(node, probe);
+  }
+
+  // The probe is there before the page's own worklet, so that it misses nothing
+  AudioWorklet.prototype.addModule = async function (...theirs) {
+    await addModule.call(this, module);
+    return addModule.apply(this, theirs);
+  };
+  AudioNode.prototype.connect = function (target, ...more) {
+    if (target instanceof AudioDestinationNode) listen(this, seen.out, { floor: 1e-4, gap: 0.03 });
+    return connect.call(this, target, ...more);
+  };
+
+  // A clone of the track, which hears on while the page has muted its own
+  const ask = navigator.mediaDevices?.getUserMedia.bind(navigator.mediaDevices);
+  if (ask) {
+    navigator.mediaDevices.getUserMedia = async (constraints) => {
+      const stream = await ask(constraints);
+      const context = new AudioContext();
+      await addModule.call(context.audioWorklet, module);
+      listen(context.createMediaStreamSource(stream.clone()), seen.mic, { floor: 0.02, gap: 0.3 });
+      return stream;
+    };
+  }
+})();
