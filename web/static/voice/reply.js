@@ -81,7 +81,8 @@ export class Reply {
   }
 
   fail(about) {
-    this.call.player.end();
+    if (this.received) this.call.player.end();
+    else if (!this.stopped) this.call.player.stop();
     if (!this.stopped) {
       this.call.failed = true;
       this.view.failed(about);
