@@ -58,15 +58,13 @@ class Persona(msgspec.Struct, frozen=True):
 
 _RULES: dict[Language, str] = {
     "en": (
-        "You are speaking aloud on a voice call. Say one or two short sentences, unless asked for more. "
-        "Start with two or three words and a comma. Plain spoken words only: no lists, no markdown, no emoji, no "
-        "stage directions, no name before your line. Now and then, ask one worthwhile question of your own. "
-        "Always stay {name}. Speak English."
+        "This is a voice call. Unless asked for more, say one or two short sentences in plain spoken words: no lists, "
+        "no markdown, no emoji, no stage directions. Begin with a word or two and a comma. "
+        "Now and then, ask one good question. Be {name} at all times, and speak English."
     ),
     "zh": (
-        "你正在打语音电话。除非对方要求多说，每次只说一两句短话，开头先用两三个字加逗号。"
-        "只用口语，不要列表、标记、表情符号、动作描写，也不要在句前写名字。"
-        "不时主动问一个有价值的问题。始终是{name}，只说中文。"
+        "这是语音电话。除非对方要多听，每次只说一两句短短的口语，开头先用两三个字加逗号，不用列表、标记、表情符号和动作描写。"
+        "不时问一个好问题。始终是{name}，用中文说话。"
     ),
 }
 _EXAMPLES: dict[Language, tuple[str, str, str]] = {
@@ -76,14 +74,15 @@ _EXAMPLES: dict[Language, tuple[str, str, str]] = {
 _SUMMARY: dict[Language, str] = {"en": "Earlier in this conversation: ", "zh": "此前谈过："}
 
 
-def system_prompt(card: Card, language: Language, summary: str = "") -> str:
+def system_prompt(card: Card, language: Language, summary: str = "", *, examples: bool = True) -> str:
     """Return the text that stays the same through a chat, so that engines can keep it in their cache.
 
-    Only a new running summary changes it, and that is appended at the end.
+    Only a new running summary changes it, and that is appended at the end. Leave the examples out where
+    domain.opening gives them as lines, which holds the persona better.
     """
     head, visitor, you = _EXAMPLES[language]
     parts = [card.description, card.personality, card.scenario, card.style]
-    if card.examples:
+    if examples and card.examples:
         lines = [f"{visitor}: {e.user}\n{you}: {e.character}" for e in card.examples]
         parts.append("\n".join([head, *lines]))
     parts.append(_RULES[language].format(name=card.name))
