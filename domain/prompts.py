@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from domain.chat import Chat, Line, Message, window
+from domain.opening import opening_lines
 from domain.persona import Language, Persona, system_prompt
 from domain.ports import Prompt
 
@@ -17,16 +18,16 @@ _WHO: dict[Language, str] = {"en": "Visitor", "zh": "对方"}
 
 
 def prompt_for(chat: Chat, persona: Persona, history: Sequence[Message], *new: Line) -> Prompt:
-    """Return the prompt for the next reply: the persona, the greeting, the window of history, the new lines.
+    """Return the prompt for the next reply: the persona, its examples and greeting, the window of history, the new lines.
 
     Its beginning stays the same from turn to turn, so that the engine's prefix cache holds it.
     """
     card = persona.card(chat.language)
     recent = window([m for m in history if m.seq > chat.summary_upto])
-    lines = _merged([Line("assistant", card.greeting), *recent, *new])
+    lines = _merged([*opening_lines(card, chat.language), *recent, *new])
     return Prompt(
         chat.id,
-        system_prompt(card, chat.language, chat.summary),
+        system_prompt(card, chat.language, chat.summary, examples=False),
         lines,
         max_tokens=MAX_REPLY_TOKENS,
         temperature=persona.temperature,

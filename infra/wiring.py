@@ -1,6 +1,8 @@
 """The composition root: the only file that knows every adapter."""
 
+import asyncio
 import logging
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
@@ -22,6 +24,7 @@ from infra.runtime import InlineEmbedder, InlineLlm, InlineSpeaker, InlineTransc
 from infra.shelf import FileShelf
 
 log = logging.getLogger(__name__)
+KEEP_DELETED = timedelta(days=7)  # a deleted chat can be brought back for so long
 CARDS = Path(__file__).resolve().parent.parent / "characters"
 
 
@@ -37,6 +40,9 @@ class Services(msgspec.Struct, frozen=True):
 
     async def start(self) -> None:
         """Wake the engines, then make the greetings; runs beside the serving of pages."""
+        erased = await asyncio.to_thread(self.chats.purge, self.clock.now() - KEEP_DELETED)
+        if erased:
+            log.info("erased %d chats that were deleted a week ago", erased)
         await self.engines.wake()
         await self.sounds.make_ahead(self.personas.all(), lambda: self.turns.running > 0)
 
