@@ -29,8 +29,6 @@ MAX_TOKENS = 120
 class KokoroTts:
     """Takes any Voice whose name is in `voices.KOKORO`; blocking, for one thread at a time."""
 
-    language: Language = "zh"
-
     def __init__(self, model: Path, english: English | None = None, threads: int = 2) -> None:
         """`model` is the file that `prepare_kokoro` made."""
         self._english = english or English()
@@ -40,16 +38,14 @@ class KokoroTts:
             self._styles: dict[str, NDArray[np.float32]] = {n: styles[n].astype(np.float32) for n in styles.files}
 
     def speak(self, text: str, voice: Voice, language: Language, stop: threading.Event) -> Iterator[Audio]:
-        for phonemes, pause in _parts(self.phonemes(text, language)):
+        for phonemes, pause in sound.parts(self.phonemes(text, language), FIRST_TOKENS, MAX_TOKENS):
             samples = self.render(phonemes, voice, stop)
             if stop.is_set():
                 return
             yield from sound.chunks(samples)
-            if pause:
-                yield from sound.chunks(sound.silence(pause / voice.pace))
-        pause = sound.pause_after(text, voice.pace)
-        if pause and not stop.is_set():
-            yield from sound.chunks(sound.silence(pause))
+            yield from sound.chunks(sound.silence(pause / voice.pace))
+        if not stop.is_set():
+            yield from sound.chunks(sound.silence(sound.pause_after(text, voice.pace)))
 
     def phonemes(self, text: str, language: Language) -> str:
         said = []
@@ -87,20 +83,3 @@ def _closing(phonemes: str, tokens: int) -> tuple[NDArray[np.int64], int]:
     mask = np.zeros(tokens + 2, np.int64)
     mask[tokens + 1 - min(quiet, tokens) :] = 1
     return mask, _TAIL_TONE if tone else _TAIL
-
-
-def _parts(phonemes: str) -> Iterator[tuple[str, float]]:
-    """Cut phonemes into parts the model is given at once, each with the seconds of pause behind it."""
-    limit = FIRST_TOKENS
-    while len(phonemes) > limit:
-        cut = max(phonemes.rfind(mark, limit // 3, limit) for mark in ".!?;:,—…")
-        if cut < 0:
-            cut = phonemes.rfind(" ", limit // 3, limit)
-        if cut < 0:
-            cut = limit - 1
-        part = phonemes[: cut + 1]
-        yield part, sound.pause_after(part)
-        phonemes = phonemes[cut + 1 :].lstrip()
-        limit = MAX_TOKENS
-    if phonemes:
-        yield phonemes, 0.0

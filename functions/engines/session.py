@@ -11,7 +11,11 @@ POLL_S = 0.02
 
 
 def open_session(path: Path, threads: int) -> Any:
-    """Open an onnxruntime session whose idle threads sleep.
+    return open_bytes(str(path), threads)
+
+
+def open_bytes(model: str | bytes, threads: int) -> Any:
+    """Open an onnxruntime session (of a path or a model's bytes) whose idle threads sleep.
 
     Spinning costs the LLM, which decodes on the same cores meanwhile, more than it gains here.
     """
@@ -22,7 +26,7 @@ def open_session(path: Path, threads: int) -> Any:
     options.inter_op_num_threads = 1
     options.log_severity_level = 4
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def run(session: Any, feeds: Mapping[str, NDArray[Any]], stop: threading.Event) -> list[NDArray[Any]] | None:

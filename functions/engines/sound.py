@@ -104,3 +104,23 @@ def chunks(samples: Samples) -> Iterator[Audio]:
     size = int(CHUNK_S * SPOKEN_RATE)
     for start in range(0, len(samples), size):
         yield Audio.of(samples[start : start + size], SPOKEN_RATE)
+
+
+def parts(phonemes: str, first: int, limit: int) -> Iterator[tuple[str, float]]:
+    """Cut phonemes into parts a model is given at once, each with the seconds of pause behind it.
+
+    The first part has at most `first` signs, so that its sound can leave early; the last has no pause here.
+    """
+    most = first
+    while len(phonemes) > most:
+        cut = max(phonemes.rfind(mark, most // 3, most) for mark in ".!?;:,—…")
+        if cut < 0:
+            cut = phonemes.rfind(" ", most // 3, most)
+        if cut < 0:
+            cut = most - 1
+        part = phonemes[: cut + 1]
+        yield part, pause_after(part)
+        phonemes = phonemes[cut + 1 :].lstrip()
+        most = limit
+    if phonemes:
+        yield phonemes, 0.0

@@ -1,6 +1,6 @@
 """The voices: which speakers there are, and which one each character should have.
 
-docs/voices.md has what was measured of them.
+docs/voices.md has what was measured of them, tools/fit_voices.py how the English ones were made.
 """
 
 from pathlib import Path
@@ -10,18 +10,27 @@ import msgspec
 from domain.persona import Language, Voice
 from functions.engines.bend import Shape
 
-STYLES = Path(__file__).with_name("voices") / "kokoro-styles.npz"
+_DATA = Path(__file__).with_name("voices")
+STYLES = _DATA / "kokoro-styles.npz"
+SPEAKERS = _DATA / "hibari-speakers.npz"
 
 
 class Bent(msgspec.Struct, frozen=True):
-    """A speaker made by bending hibari's."""
+    """A speaker made from hibari's: by the melody and timbre SPEAKERS has for it, else by `shape` alone.
+
+    The shape stands in where Kokoro's weights, and so the melody, are absent.
+    """
 
     shape: Shape = Shape()
     pace: float = 1.0
 
 
+# English speakers, named after the Kokoro speaker whose melody and timbre they have.
 HIBARI: dict[str, Bent] = {
     "heart": Bent(),
+    "bm_george": Bent(Shape(pitch=-6, formant=0.87)),
+    "bm_fable": Bent(Shape(pitch=-8, formant=0.88)),
+    "am_onyx": Bent(Shape(pitch=-13, formant=0.85)),
 }
 KOKORO: tuple[str, ...] = (
     "zf_xiaobei",
@@ -35,22 +44,21 @@ KOKORO: tuple[str, ...] = (
 )
 
 RECOMMENDED: dict[str, dict[Language, Voice]] = {
-    "socrates": {"en": Voice("heart", 0.90, -10.0, 0.84), "zh": Voice("zm_yunjian", 0.95)},
-    "detective": {"en": Voice("heart", 1.08, -8.0, 0.88), "zh": Voice("zm_yunyang", 1.05)},
-    "navigator": {"en": Voice("heart", 1.00, 1.5, 1.06), "zh": Voice("zf_xiaoyi")},
-    "storyteller": {"en": Voice("heart", 0.92, -4.0, 0.95), "zh": Voice("zf_xiaobei", 0.95)},
-    "coach": {"en": Voice("heart", 1.06, -1.5, 0.98), "zh": Voice("zf_xiaoxiao", 1.05)},
-    "tutor": {"en": Voice("heart", 1.0, 3.0, 1.08), "zh": Voice("zf_xiaoni")},
+    "socrates": {"en": Voice("bm_george", 0.92, -2.0), "zh": Voice("zm_yunjian", 0.95)},
+    "detective": {"en": Voice("bm_fable", 1.06, 2.0), "zh": Voice("zm_yunyang", 1.05)},
+    "navigator": {"en": Voice("heart", 0.98, -1.0, 1.04), "zh": Voice("zf_xiaoyi")},
+    "storyteller": {"en": Voice("heart", 0.9, -4.5, 0.93), "zh": Voice("zf_xiaobei", 0.95)},
+    "coach": {"en": Voice("heart", 1.06, -2.5, 0.98), "zh": Voice("zf_xiaoxiao", 1.05)},
+    "tutor": {"en": Voice("heart", 1.0, 3.0, 1.1), "zh": Voice("zf_xiaoni")},
     "assistant": {"en": Voice("heart"), "zh": Voice("zm_yunxi")},
-    "hermit": {"en": Voice("heart", 0.88, -12.0, 0.90), "zh": Voice("zm_yunxia", 0.92)},
+    "hermit": {"en": Voice("am_onyx", 0.92), "zh": Voice("zm_yunxia", 0.92, -7.0)},
 }
 
 
 def chinese_for(voice: Voice) -> Voice:
-    """Return the Chinese voice of the character that has this English one, or the nearest by pitch."""
+    """Return the Chinese voice of the character that has this English one, or one of the same sex."""
     for pair in RECOMMENDED.values():
         if pair["en"] == voice:
             return pair["zh"]
-    bent = HIBARI.get(voice.name, Bent())
-    low = voice.pitch + bent.shape.pitch < -5
+    low = voice.name[1:2] == "m" or voice.pitch < -5
     return Voice("zm_yunxi" if low else "zf_xiaoxiao", voice.pace)

@@ -1,0 +1,134 @@
+"""The TTS handler with hand-written engines: who speaks what, what is kept, and that closing stops."""
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import aclosing
+
+import pytest
+
+from domain.audio import SPOKEN_RATE, Audio
+from domain.errors import Unavailable
+from domain.persona import Language, Voice
+from functions.tts import Engines, Tts
+
+pytestmark = pytest.mark.anyio
+HEART, YUNXI = Voice("heart"), Voice("zm_yunxi")
+
+
+class Mouth:
+    """Says every word as one chunk; `slow` seconds each, looking at stop every millisecond."""
+
+    def __init__(self, slow: float = 0.0, broken: bool = False) -> None:
+        self.said: list[tuple[str, str, Language]] = []
+        self.stopped = threading.Event()
+        self._slow = slow
+        self._broken = broken
+
+    def speak(self, text: str, voice: Voice, language: Language, stop: threading.Event) -> Iterator[Audio]:
+        self.said.append((text, voice.name, language))
+        if self._broken:
+            raise RuntimeError("out of memory")
+        for word in text.split():
+            if self._slow and stop.wait(self._slow):
+                self.stopped.set()
+                return
+            yield Audio(word.encode().ljust(64, b"\0")[:64], SPOKEN_RATE)
+
+
+def house(english: Mouth, chinese: Mouth, kept_bytes: int = 10_000) -> Tts:
+    tts = Tts(lambda: Engines(english, chinese, frozenset({"zm_yunxi"}), lambda voice: YUNXI), kept_bytes)
+    tts.load()
+    english.said.clear()
+    chinese.said.clear()
+    return tts
+
+
+async def say(tts: Tts, text: str, voice: Voice = HEART, language: Language = "en") -> list[Audio]:
+    return [audio async for audio in tts.speak(text, voice, language)]
+
+
+async def test_an_english_voice_hands_chinese_words_to_the_chinese_one() -> None:
+    english, chinese = Mouth(), Mouth()
+    await say(house(english, chinese), "The word 你好 means hello.")
+    assert english.said == [("The word", "heart", "en"), ("means hello.", "heart", "en")]
+    assert chinese.said == [("你好", "zm_yunxi", "zh")]
+
+
+async def test_a_chinese_voice_says_english_words_itself() -> None:
+    english, chinese = Mouth(), Mouth()
+    await say(house(english, chinese), "我喜欢Python。", YUNXI, "zh")
+    assert (english.said, chinese.said) == ([], [("我喜欢Python。", "zm_yunxi", "zh")])
+
+
+@pytest.mark.parametrize("text", ["", "   ", "🙂🙂", "***", "…", "---\n"])
+async def test_what_cannot_be_spoken_yields_nothing(text: str) -> None:
+    english = Mouth()
+    assert await say(house(english, Mouth()), text) == []
+    assert english.said == []
+
+
+async def test_a_piece_said_before_is_not_made_again() -> None:
+    english = Mouth()
+    tts = house(english, Mouth())
+    assert await say(tts, "Well now,") == await say(tts, "Well now,")
+    assert len(english.said) == 1
+    await say(tts, "Well now,", Voice("heart", pitch=2.0))
+    assert len(english.said) == 2
+
+
+async def test_the_oldest_pieces_make_room() -> None:
+    english = Mouth()
+    tts = house(english, Mouth(), kept_bytes=64 * 2)
+    for text in ("one", "two", "one", "three", "one", "two"):
+        await say(tts, text)
+    assert [text for text, _, _ in english.said] == ["one", "two", "three", "two"]
+
+
+async def test_closing_stops_the_engine_and_keeps_no_half() -> None:
+    english = Mouth(slow=0.01)
+    tts = house(english, Mouth())
+    async with aclosing(tts.speak("one two three four five six", HEART, "en")) as sounds:
+        async for _ in sounds:
+            break
+    assert await asyncio.to_thread(english.stopped.wait, 1)
+    assert len(await say(tts, "one two three four five six")) == 6
+
+
+async def test_two_who_ask_for_the_same_piece_at_once_cost_one_synthesis() -> None:
+    english = Mouth(slow=0.01)
+    tts = house(english, Mouth())
+    first, second = await asyncio.gather(say(tts, "well now then"), say(tts, "well now then"))
+    assert first == second
+    assert len(english.said) == 1
+
+
+async def test_the_event_loop_stays_free_while_an_engine_works() -> None:
+    tts = house(Mouth(slow=0.05), Mouth())
+    speaking = asyncio.create_task(say(tts, "one two three"))
+    began = time.perf_counter()
+    ticks = 0
+    while not speaking.done() and time.perf_counter() - began < 5:
+        await asyncio.sleep(0.005)
+        ticks += 1
+    assert ticks > 3
+
+
+async def test_a_broken_engine_is_unavailable_and_one_not_loaded_is_waking() -> None:
+    asleep = Tts(lambda: Engines(Mouth(), None, frozenset(), lambda voice: YUNXI))
+    with pytest.raises(Unavailable, match="tts_waking"):
+        await say(asleep, "Hello.")
+    broken = Mouth()
+    tts = house(broken, Mouth())
+    broken._broken = True
+    with pytest.raises(Unavailable, match="tts_failed"):
+        await say(tts, "Hello.")
+
+
+async def test_without_a_chinese_engine_the_english_one_is_given_all() -> None:
+    english = Mouth()
+    tts = Tts(lambda: Engines(english, None, frozenset(), lambda voice: YUNXI))
+    tts.load()
+    await say(tts, "Hello 你好")
+    assert english.said[-1] == ("Hello 你好", "heart", "en")
