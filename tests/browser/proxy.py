@@ -84,6 +84,8 @@ class BadConnection:
         self.cuts.popleft()
         self.made += 1
         self.down = cut.stay_down
+        if self.down:
+            self.hang_up()  # a browser repeats what failed on any other connection that it still has
 
 
 def _end(one: socket.socket) -> None:

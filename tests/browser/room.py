@@ -4,7 +4,8 @@ import json
 import re
 from typing import Any
 
-from playwright.sync_api import Locator, Page, TimeoutError, expect
+from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import TimeoutError as TookTooLong
 
 PATIENCE_MS = 30_000
 # Returns the first event from `at` on that fits, with its place
@@ -27,7 +28,7 @@ class Room:
     def wait(self, name: str, state: str = "") -> dict[str, Any]:
         try:
             found = self.page.wait_for_function(FIND, arg=[self._at, name, state], polling=50, timeout=PATIENCE_MS)
-        except TimeoutError as error:
+        except TookTooLong as error:
             raise AssertionError(f"{name} {state} did not come; what came:\n{self.diary()}") from error
         event: dict[str, Any] = found.json_value()
         self._at = event["i"] + 1
@@ -66,7 +67,8 @@ class Room:
         events: list[dict[str, Any]] = self.page.evaluate(
             """() => [
               ...seen.events.map(({ at, name, detail }) => ({ at, what: `${name} ${JSON.stringify(detail)}` })),
-              ...['mic', 'out'].flatMap((where) => seen[where].map((one) => ({ at: one.from, what: `${where} ${one.ms} ms` }))),
+              ...['mic', 'out'].flatMap((where) =>
+                seen[where].map((one) => ({ at: one.from, what: `${where} ${one.ms} ms` }))),
             ].sort((a, b) => a.at - b.at)"""
         )
         notice = self.page.locator("#notice-text").text_content()
@@ -104,6 +106,10 @@ class Room:
     @property
     def said(self) -> Locator:
         return self.page.locator("#captions-text span.said")
+
+    def lit(self) -> list[str]:
+        """The words of the captions that have been said."""
+        return [word.strip() for word in self.said.all_text_contents() if not word.isspace()]
 
     def wait_captions_move(self) -> None:
         """Wait until some words of the reply are lit, then until more are."""

@@ -39,7 +39,7 @@ def test_a_reply_whose_connection_is_cut_twice_is_heard_whole_and_once(
     assert end["ms"] == pytest.approx(done["ms"], abs=1)
     assert sum(one["ms"] for one in room.sounds()) == pytest.approx(done["ms"], abs=60)
     assert room.log() == [*before, "Tell me about the sea.", done["text"]]
-    assert room.captions.all_inner_texts() == done["text"].split()
+    assert room.lit() == done["text"].split()
 
 
 def test_a_question_whose_answer_never_arrived_is_asked_again_and_answered_once(

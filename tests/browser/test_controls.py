@@ -11,12 +11,11 @@ from tests.browser.room import PATIENCE_MS
 
 pytestmark = pytest.mark.browser
 Visitors = Callable[..., Visitor]
-LEVEL = "Number(document.querySelector('#orb').style.getPropertyValue('--level'))"
+LEVEL = "() => Number(document.querySelector('#orb').style.getPropertyValue('--level'))"
 
 
 def test_holding_space_talks_until_it_is_let_go(visitor: Visitors) -> None:
     room = visitor("question").enter()
-    room.page.locator("body").press("Tab")
     room.page.keyboard.down("Space")
     room.until("hearing")
     for moved in (f"{LEVEL} > 0.4", f"{LEVEL} < 0.1"):  # the orb follows the voice: it came, and it went

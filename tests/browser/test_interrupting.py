@@ -45,12 +45,12 @@ def test_a_cough_does_not_stop_the_reply_and_speaking_over_it_does(visitor: Visi
     expect(room.page.locator("#log .line--cut")).to_have_count(2)
 
 
-def test_escape_silences_the_greeting_and_the_reply(visitor: Visitors) -> None:
+def test_a_button_and_escape_silence_whatever_is_spoken(visitor: Visitors) -> None:
     room = visitor(measured=True).enter()
     room.write("Tell me about the sea.")
     room.wait("first-sound")
     room.until("speaking")
-    room.page.keyboard.press("Escape")
+    room.page.get_by_role("button", name="Stop speaking").click()
     room.until("interrupted", "idle")
     room.wait_silence()
     room.open_transcript()

@@ -1,4 +1,4 @@
-"""Speech for a fake microphone: a voice made of harmonics and formants, so that it needs no program and never varies."""
+"""Speech for a fake microphone: harmonics and formants, so that it needs no program and never varies."""
 
 import math
 from pathlib import Path
