@@ -5,7 +5,9 @@ person", "show me the code"); as lines of a chat it goes on in their manner. The
 chat, so they cost nothing after the first turn.
 """
 
-from domain.chat import Line
+from collections.abc import Sequence
+
+from domain.chat import Line, Message
 from domain.persona import Card, Language
 
 # Between the examples and the chat, so that the model does not take what was said there for this visitor's.
@@ -20,3 +22,9 @@ def opening_lines(card: Card, language: Language) -> tuple[Line, ...]:
     if lines:
         lines.append(Line("user", _SCENE[language]))
     return (*lines, Line("assistant", card.greeting))
+
+
+def opening_of(card: Card, history: Sequence[Message]) -> str:
+    """Return how the next reply begins: the openings take turns, so that none is heard twice in a row."""
+    replies = sum(1 for message in history if message.role == "assistant")
+    return card.openings[replies % len(card.openings)] if card.openings else ""

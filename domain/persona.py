@@ -43,6 +43,8 @@ class Card(msgspec.Struct, frozen=True):
     voice: Voice
     examples: tuple[Example, ...] = ()
     openers: tuple[str, ...] = ()  # things a visitor might say first
+    # How it begins a reply: a word or two that are spoken while the model still reads, and goes on from.
+    openings: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
 
 

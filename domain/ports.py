@@ -32,6 +32,7 @@ class Prompt(msgspec.Struct, frozen=True):
     lines: tuple[Line, ...]  # oldest first; the last is the user's
     max_tokens: int = 220
     temperature: float = 0.7
+    opening: str = ""  # how the reply begins; an engine that `continues` goes on from here
 
 
 class Transcriber(Protocol):
@@ -52,8 +53,10 @@ class Speaker(Protocol):
 
 
 class Llm(Protocol):
+    continues: bool  # whether a reply can be made to go on from `Prompt.opening`
+
     def reply(self, prompt: Prompt) -> AsyncGenerator[str, None]:
-        """Yield deltas of the reply. Closing it stops the model. Raises Unavailable."""
+        """Yield deltas of the reply, after its opening. Closing it stops the model. Raises Unavailable."""
 
     async def prepare(self, prompt: Prompt) -> None:
         """Read the prompt into the engine's cache so that the next reply starts at once."""

@@ -17,8 +17,10 @@ _EARLIER: dict[Language, str] = {"en": "Notes so far: ", "zh": "之前的要点�
 _WHO: dict[Language, str] = {"en": "Visitor", "zh": "对方"}
 
 
-def prompt_for(chat: Chat, persona: Persona, history: Sequence[Message], *new: Line) -> Prompt:
-    """Return the prompt for the next reply: the persona, its examples and greeting, the window of history, the new lines.
+def prompt_for(
+    chat: Chat, persona: Persona, history: Sequence[Message], *new: Line, opening: str = ""
+) -> Prompt:
+    """Return the prompt for the next reply: the persona, its examples and greeting, the window of history, what is new.
 
     Its beginning stays the same from turn to turn, so that the engine's prefix cache holds it.
     """
@@ -31,6 +33,7 @@ def prompt_for(chat: Chat, persona: Persona, history: Sequence[Message], *new: L
         lines,
         max_tokens=MAX_REPLY_TOKENS,
         temperature=persona.temperature,
+        opening=opening,
     )
 
 

@@ -77,3 +77,12 @@ async def pieces(deltas: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]
             seen = len(buffer)
     if buffer.strip():
         yield buffer
+
+
+async def after(opening: str, rest: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
+    """Yield the opening as a piece of its own, while `rest` is already being made by whoever reads ahead."""
+    async with aclosing(rest) as source:
+        if opening:
+            yield opening + (" " if opening[-1].isascii() else "")
+        async for piece in source:
+            yield piece

@@ -18,10 +18,11 @@ from domain.chat import Chat, Cue, Line, Message, Receipt, Reply, heard_part
 from domain.errors import ParleyError, Unavailable
 from domain.events import LAST, Began, Done, Event, Failed, Heard, Said, Sound, Unheard
 from domain.hearing import Hearing
+from domain.opening import opening_of
 from domain.persona import Persona
 from domain.ports import Chats, Clock, Llm, Speaker
 from domain.prompts import prompt_for
-from domain.sentences import pieces
+from domain.sentences import after, pieces
 from domain.spoken import SpokenText
 
 GRACE_S = 10.0
@@ -171,9 +172,10 @@ class Turn:
             return
         keeping = asyncio.create_task(self._keep_heard(text))
         try:
-            prompt = prompt_for(self.chat, self.persona, history, Line("user", text))
-            deltas = self._spoken(self._tools.llm.reply(prompt))
-            async with aclosing(ahead(brief(pieces(deltas), measure(text)), by=1)) as reply:
+            opening = opening_of(self.persona.card(self.chat.language), history) if self._tools.llm.continues else ""
+            prompt = prompt_for(self.chat, self.persona, history, Line("user", text), opening=opening)
+            rest = pieces(self._spoken(self._tools.llm.reply(prompt)))
+            async with aclosing(ahead(brief(after(opening, rest), measure(text)), by=1)) as reply:
                 async for piece in reply:
                     self._mark("first_clause")
                     await asyncio.shield(keeping)
@@ -243,7 +245,7 @@ class Turn:
             if self._stopped is not None and self._stopped.superseded:
                 await self._store(self._tools.chats.unsay)
                 reply = Reply("", interrupted=True, receipt=reply.receipt)
-            elif heard and reply.text:
+            elif heard and reply.text and not (failed and reply.text in self.persona.card(self.chat.language).openings):
                 self.message = await self._keep_reply(reply)
         except ParleyError as error:
             failed = failed or Failed(error.code, error.detail, False)

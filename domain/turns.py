@@ -5,7 +5,7 @@ import logging
 import re
 import secrets
 from collections.abc import Coroutine
-from contextlib import suppress
+from contextlib import aclosing, suppress
 
 from domain.audio import Audio, decode
 from domain.chat import Chat, Line, Message, to_summarise
@@ -165,6 +165,12 @@ class Turns:
 
     async def _prepare(self, chat: Chat, persona: Persona, history: list[Message]) -> None:
         await self._tools.llm.prepare(prompt_for(chat, persona, history))
+        card = persona.card(chat.language)
+        for opening in card.openings if self._tools.llm.continues else ():
+            # The speaker keeps what it has made: the next reply's first words will sound at once.
+            async with aclosing(self._tools.tts.speak(opening, card.voice, chat.language)) as sounds:
+                async for _ in sounds:
+                    pass
 
     # -- between turns -----------------------------------------------------------------------------
 

@@ -30,6 +30,8 @@ class Engine(Protocol):
 class LlmHandler:
     """Implements domain.ports.Llm. `load` blocks; a call before it loads the model itself."""
 
+    continues = True
+
     def __init__(
         self, path: Path, threads: int, context: int = 4096, engine: Callable[[Path, int, int], Engine] = LlamaLlm
     ) -> None:

@@ -81,8 +81,9 @@ class InlineSpeaker:
 
 
 class InlineLlm:
-    def __init__(self, engine: Engine[Llm]) -> None:
+    def __init__(self, engine: Engine[Llm], continues: bool = False) -> None:
         self._engine = engine
+        self.continues = continues
 
     async def reply(self, prompt: Prompt) -> AsyncGenerator[str, None]:
         llm = await self._engine.loaded()

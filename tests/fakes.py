@@ -40,6 +40,8 @@ class Ear:
 class Mind:
     """Says its deltas, one after the other; remembers what it was asked and whether it was stopped."""
 
+    continues = False
+
     def __init__(self, *deltas: str, pause_s: float = 0.0, fail_after: int = -1) -> None:
         self.deltas, self.pause_s, self.fail_after = deltas, pause_s, fail_after
         self.prompts: list[Prompt] = []

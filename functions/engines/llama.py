@@ -30,6 +30,7 @@ CACHE_MIB = 512  # 28 KB per token of the 1.5B: a dozen long chats
 # that starves both (measured, 0.5B, one busy neighbour: 6 tokens a second against 10; alone the same 24).
 SPINS = "3000"
 SPARE = 64  # tokens of the context left free, for the lengths of prompts are estimated
+LEAST_SHARE = 0.02
 # What a small model writes when it goes on to play the other side.
 STOPS = (
     "<|im_end|>",
@@ -55,6 +56,12 @@ class Cost(msgspec.Struct, frozen=True):
     written_ms: float = 0.0
 
 
+class _TooLong(RuntimeError):
+    def __init__(self, tokens: int) -> None:
+        super().__init__(f"{tokens} tokens do not fit the context")
+        self.tokens = tokens
+
+
 class LlamaLlm:
     """A gguf file. Calls may come from several threads; the more urgent interrupts the less, which then goes on."""
 
@@ -66,18 +73,17 @@ class LlamaLlm:
 
     def reply(self, prompt: Prompt, stop: threading.Event, level: int = REPLY) -> Iterator[str]:
         """Yield deltas. Ends within a token of `stop` being set, or a batch while it reads. Raises RuntimeError."""
-        text = chatml(prompt.system, self._fitting(prompt)) + "<|im_start|>assistant\n"
-        left = prompt.max_tokens
+        share = 1.0
         with self._turnstile.inside(level):
-            while left > 0 and self._turnstile.wait(level, stop):
-                with contextlib.closing(self._complete(text, left, prompt.temperature, stop, level)) as deltas:
-                    for delta in deltas:
-                        if delta is None:
-                            return
-                        left -= 1
-                        # Held back in the middle of a reply, it goes on from here: the cache has it all.
-                        text += delta
-                        yield delta
+            while True:
+                text = chatml(prompt.system, self._fitting(prompt, share)) + f"<|im_start|>assistant\n{prompt.opening}"
+                try:
+                    yield from self._written(text, prompt, stop, level)
+                    return
+                except _TooLong as error:  # the estimate was short: this text has more tokens than most
+                    share *= 0.9 * (self._context - prompt.max_tokens) / error.tokens
+                    if share < LEAST_SHARE:
+                        raise
 
     def prepare(self, prompt: Prompt, stop: threading.Event) -> None:
         """Read all but what the user will yet say. A last line of the user's is taken as its beginning."""
@@ -85,8 +91,8 @@ class LlamaLlm:
         begun = plain(lines[-1].text) if lines and lines[-1].role == "user" else ""
         before = lines[:-1] if begun else lines
         text = f"{chatml(prompt.system, before)}<|im_start|>user\n{begun}"
-        with self._turnstile.inside(PREPARE):
-            done = False
+        done = False
+        with self._turnstile.inside(PREPARE), contextlib.suppress(_TooLong):
             while not done and self._turnstile.wait(PREPARE, stop):
                 with contextlib.closing(self._complete(text, 0, 0.0, stop, PREPARE)) as deltas:
                     done = any(delta is None for delta in deltas)
@@ -95,9 +101,21 @@ class LlamaLlm:
         """Leave the cores to others while the block runs: what is being written stops within a token, then goes on."""
         return self._turnstile.pause()
 
-    def _fitting(self, prompt: Prompt) -> Sequence[Line]:
-        """Return the newest lines that fit the context; a last line that alone does not is cut."""
-        room = self._context - prompt.max_tokens - SPARE - tokens(prompt.system)
+    def _written(self, text: str, prompt: Prompt, stop: threading.Event, level: int) -> Iterator[str]:
+        left = prompt.max_tokens
+        while left > 0 and self._turnstile.wait(level, stop):
+            with contextlib.closing(self._complete(text, left, prompt.temperature, stop, level)) as deltas:
+                for delta in deltas:
+                    if delta is None:
+                        return
+                    left -= 1
+                    # Held in the middle of a reply, it goes on from here later: the cache has it all.
+                    text += delta
+                    yield delta
+
+    def _fitting(self, prompt: Prompt, share: float = 1.0) -> Sequence[Line]:
+        """Return the newest lines that fit a share of the context; a last line that alone does not is cut."""
+        room = int(share * (self._context - prompt.max_tokens - SPARE - tokens(prompt.system)))
         lines = list(prompt.lines)
         while len(lines) > 1 and sum(tokens(line.text) for line in lines) > room:
             lines.pop(0)
@@ -126,6 +144,8 @@ class LlamaLlm:
         with contextlib.closing(events):
             for event in events:
                 if "error" in event:
+                    if (length := event["error"].get("n_prompt_tokens")) is not None:
+                        raise _TooLong(length)
                     raise RuntimeError(str(event["error"]))
                 choice = event["choices"][0]
                 if (timings := event.get("timings")) is not None:
@@ -165,8 +185,8 @@ class LlamaLlm:
 
 
 def plain(text: str) -> str:
-    """Return text that cannot be taken for the marks between the speakers."""
-    return text.replace("<|", "< |").strip()
+    """Return text that is UTF-8 and cannot be taken for the marks between the speakers."""
+    return text.encode("utf-8", "replace").decode().replace("<|", "< |").strip()
 
 
 def chatml(system: str, lines: Sequence[Line]) -> str:

@@ -21,6 +21,8 @@ class _BrokenOff(Exception):
 class OpenAiLlm:
     """Implements domain.ports.Llm. The endpoint keeps its own prefix cache, so `prepare` has nothing to do."""
 
+    continues = False
+
     def __init__(self, base_url: str, api_key: str, model: str, first_token_s: float = FIRST_TOKEN_S) -> None:
         import openai
 

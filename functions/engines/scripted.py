@@ -75,6 +75,8 @@ class ScriptedTranscriber:
 class ScriptedLlm:
     """Says the same lines to everybody, in Chinese to those who wrote Chinese."""
 
+    continues = False
+
     async def reply(self, prompt: Prompt) -> AsyncGenerator[str, None]:
         start = asyncio.get_running_loop().time() + FIRST_TOKEN_S
         last = prompt.lines[-1].text if prompt.lines else ""

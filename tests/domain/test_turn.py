@@ -1,6 +1,7 @@
 import asyncio
 from contextlib import aclosing
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -357,3 +358,35 @@ async def test_closing_keeps_what_was_said() -> None:
 async def test_the_events_begin_with_the_turns_name() -> None:
     turn = await Room().begin()
     assert (await follow(turn))[0] == Began(turn.id)
+
+
+async def test_the_opening_sounds_while_the_model_still_reads_and_the_reply_goes_on_from_it() -> None:
+    class Slow(Mind):
+        continues = True
+
+    opened = msgspec.structs.replace(SOCRATES.card("en"), openings=("Ah, friend,", "Well now,"))
+    mind = Slow(" what is", " that?", pause_s=0.05)
+    room = Room(mind=mind)
+    room.personas.seed([msgspec.structs.replace(SOCRATES, cards={**SOCRATES.cards, "en": opened})])
+    turn = await room.begin()
+    async with aclosing(turn.events()) as events:
+        async for _, event in events:
+            if isinstance(event, Sound):
+                break
+    assert "first_token" not in turn._marks
+    await follow(turn)
+    await follow(await room.begin("key-00000002", text="And then?"))
+    assert [p.opening for p in mind.prompts] == ["Ah, friend,", "Well now,"]
+    assert [text for _, text, _ in room.said()][1::2] == ["Ah, friend, what is that?", "Well now, what is that?"]
+
+
+async def test_an_opening_alone_is_not_kept_when_the_model_fails() -> None:
+    class Broken(Mind):
+        continues = True
+
+    opened = msgspec.structs.replace(SOCRATES.card("en"), openings=("Ah, friend,",))
+    room = Room(mind=Broken("never", fail_after=0))
+    room.personas.seed([msgspec.structs.replace(SOCRATES, cards={**SOCRATES.cards, "en": opened})])
+    events = await follow(await room.begin())
+    assert isinstance(events[-1], Failed)
+    assert [role for role, _, _ in room.said()] == ["user"]
