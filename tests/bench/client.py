@@ -22,6 +22,7 @@ class Heard:
     """What came of one turn; times are seconds from the end of speech (its last voiced sample)."""
 
     first_sound: float = 0.0
+    own_words: float = 0.0  # the second piece: what the model wrote after the opening
     last_sound: float = 0.0
     text: str = ""
     said: str = ""
@@ -97,7 +98,7 @@ class Caller:
             assert answer.status == 204, (answer.status, await answer.text())
 
     async def _turn(self, form: aiohttp.FormData, ended: float) -> Heard:
-        heard, name, played_until = Heard(), "", 0.0
+        heard, name, played_until, piece = Heard(), "", 0.0, 0
         async with self.http.post(f"{self.base}/chats/{self.chat}/turns", data=form, headers=self._same()) as answer:
             assert answer.status == 200, (answer.status, await answer.text())
             async for raw in answer.content:
@@ -110,12 +111,16 @@ class Caller:
                         seconds = len(base64.b64decode(line[5:])) / 2 / 24_000
                         heard.first_sound = heard.first_sound or now - ended
                         heard.last_sound = now - ended
+                        if piece == 1:
+                            heard.own_words = heard.own_words or now - ended
                         heard.audio_s += seconds
                         if played_until and now > played_until:
                             heard.stall_s += now - played_until
                         played_until = max(now, played_until) + seconds
                     elif name == "cue":
-                        heard.said += json.loads(line[5:])["text"]
+                        cue = json.loads(line[5:])
+                        piece = cue["piece"]
+                        heard.said += cue["text"]
                     elif name == "done":
                         heard.receipt = json.loads(line[5:])["receipt"]
                     elif name == "fail":

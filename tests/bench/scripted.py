@@ -55,11 +55,11 @@ def _tree(pid: int) -> list[psutil.Process]:
 
 
 def _cpu(pid: int) -> float:
-    return sum(sum(p.cpu_times()[:2]) for p in _tree(pid))
+    return float(sum(sum(p.cpu_times()[:2]) for p in _tree(pid)))
 
 
 def _memory(pid: int) -> float:
-    return sum(p.memory_full_info().pss for p in _tree(pid)) / 2**20
+    return float(sum(p.memory_full_info().pss for p in _tree(pid))) / 2**20
 
 
 async def drive(base: str, pid: int, sessions: int, turns: int, spread_s: float) -> dict[str, object]:
@@ -92,7 +92,8 @@ async def drive(base: str, pid: int, sessions: int, turns: int, spread_s: float)
         "over clause p99": round(percentile(first, 0.99) - FLOOR_CLAUSE_MS, 1),
         "stall p99": round(percentile(stalls, 0.99), 1), "stalls": sum(s > 0 for s in stalls),
         "cpu ms/turn": round(used / max(1, len(heards)) * 1000, 1), "cores": round(used / wall, 2),
-        "MB idle": round(before), "MB/session": round((peak - before) / sessions, 2), "load1": round(os.getloadavg()[0], 2),
+        "MB idle": round(before), "MB/session": round((peak - before) / sessions, 2),
+        "load1": round(os.getloadavg()[0], 2),
         "error": repr(errors[0])[:120] if errors else "",
     }  # fmt: skip
 
