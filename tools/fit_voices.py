@@ -27,7 +27,9 @@ from functions.engines.voices import SPEAKERS
 CAST = {
     "bm_george": 0.88,
     "bm_fable": 0.88,
+    "bm_daniel": 0.88,
     "am_onyx": 0.86,
+    "bf_emma": 1.0,
 }
 ROWS = 161
 HELD = 5  # sentences at the end that are not learned from

@@ -30,6 +30,8 @@ HIBARI: dict[str, Bent] = {
     "heart": Bent(),
     "bm_george": Bent(Shape(pitch=-6, formant=0.87)),
     "bm_fable": Bent(Shape(pitch=-8, formant=0.88)),
+    "bm_daniel": Bent(Shape(pitch=-8.5, formant=0.86)),
+    "bf_emma": Bent(Shape(pitch=-2, formant=0.97)),
     "am_onyx": Bent(Shape(pitch=-13, formant=0.85)),
 }
 KOKORO: tuple[str, ...] = (
@@ -46,11 +48,11 @@ KOKORO: tuple[str, ...] = (
 RECOMMENDED: dict[str, dict[Language, Voice]] = {
     "socrates": {"en": Voice("bm_george", 0.92, -2.0), "zh": Voice("zm_yunjian", 0.95)},
     "detective": {"en": Voice("bm_fable", 1.06, 2.0), "zh": Voice("zm_yunyang", 1.05)},
-    "navigator": {"en": Voice("heart", 0.98, -1.0, 1.04), "zh": Voice("zf_xiaoyi")},
-    "storyteller": {"en": Voice("heart", 0.9, -4.5, 0.93), "zh": Voice("zf_xiaobei", 0.95)},
-    "coach": {"en": Voice("heart", 1.06, -2.5, 0.98), "zh": Voice("zf_xiaoxiao", 1.05)},
-    "tutor": {"en": Voice("heart", 1.0, 3.0, 1.1), "zh": Voice("zf_xiaoni")},
-    "assistant": {"en": Voice("heart"), "zh": Voice("zm_yunxi")},
+    "navigator": {"en": Voice("bf_emma", 0.97, 2.5, 1.06), "zh": Voice("zf_xiaoyi")},
+    "storyteller": {"en": Voice("bm_daniel", 0.88, 3.5, 1.04), "zh": Voice("zm_yunxi", 0.95)},
+    "coach": {"en": Voice("bf_emma", 1.06, -1.5, 0.97), "zh": Voice("zf_xiaoxiao", 1.05)},
+    "tutor": {"en": Voice("heart", 1.0, 3.5, 1.1), "zh": Voice("zf_xiaoni")},
+    "assistant": {"en": Voice("heart"), "zh": Voice("zf_xiaobei")},
     "hermit": {"en": Voice("am_onyx", 0.92), "zh": Voice("zm_yunxia", 0.92, -7.0)},
 }
 

@@ -10,6 +10,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from domain.audio import HEARD_RATE, Audio, Samples
@@ -32,6 +33,13 @@ SIMPLIFIED = "以下是普通话的句子，用简体中文。"
 # What Whisper writes under films when nobody speaks. Believed only when it is sure.
 CREDITS = ("thank you", "thanks for watching", "you", "bye", "谢谢观看", "谢谢大家", "字幕", "请不吝点赞", "订阅")
 TONGUES: tuple[Language, ...] = ("en", "zh")
+
+
+class _Written(msgspec.Struct, frozen=True):
+    text: str
+    sure: float  # mean log probability per token
+    silence: float  # probability that nobody spoke
+    loops: bool
 
 
 class WhisperAsr:
@@ -75,14 +83,13 @@ class WhisperAsr:
         mel = log_mel(samples, min(WINDOW_FRAMES, frames + frames % 2))
         encoded = self._model.encode(self._view(mel[None]))
         language = self._language(encoded, expected)
-        text, sure, silence = self._write(encoded, language, seconds, BEAMS if language == "zh" else 1)
-        if language == "en" and sure < UNSURE:
-            text, sure, silence = self._write(encoded, language, seconds, BEAMS)
-        if loops(text):
-            text, sure, silence = self._write(encoded, language, seconds, BEAMS, no_repeat_ngram_size=3)
-        if language == "zh":
-            text = self._simplify(text)
-        if (silence > NO_SPEECH and sure < MUMBLE) or sure < NONSENSE or loops(text) or invented(text, sure):
+        got = self._write(encoded, language, seconds, BEAMS if language == "zh" else 1)
+        if language == "en" and got.sure < UNSURE:
+            got = self._write(encoded, language, seconds, BEAMS)
+        if got.loops:
+            got = self._write(encoded, language, seconds, BEAMS, no_repeat_ngram_size=3)
+        text = self._simplify(got.text) if language == "zh" else got.text
+        if (got.silence > NO_SPEECH and got.sure < MUMBLE) or got.sure < NONSENSE or invented(text, got.sure):
             return "", language
         return text, language
 
@@ -91,21 +98,22 @@ class WhisperAsr:
         chances = dict(self._model.detect_language(encoded)[0])
         return next((t for t in TONGUES if t != expected and chances[f"<|{t}|>"] > OTHER_IS_CLEAR), expected)
 
-    def _write(
-        self, encoded: Any, language: Language, seconds: float, beams: int, **more: Any
-    ) -> tuple[str, float, float]:
-        """Return the text, its mean log probability per token, and the probability that nobody spoke."""
-        prompt = self._prompts[language]
+    def _write(self, encoded: Any, language: Language, seconds: float, beams: int, **more: Any) -> _Written:
+        prompt, most = self._prompts[language], FIRST_TOKENS + int(seconds * TOKENS_PER_S)
         result = self._model.generate(
             encoded,
             [prompt],
             beam_size=beams,
-            max_length=len(prompt) + FIRST_TOKENS + int(seconds * TOKENS_PER_S),
+            max_length=len(prompt) + most,
             return_scores=True,
             return_no_speech_prob=True,
             **more,
         )[0]
-        return self._tokenizer.decode(result.sequences_ids[0]).strip(), result.scores[0], result.no_speech_prob
+        ids = result.sequences_ids[0]
+        text = self._tokenizer.decode(ids).strip()
+        # What is really said twice comes to an end; only a loop fills all the room there is.
+        circles = len(ids) >= most - 1 and repeats(text)
+        return _Written(text, result.scores[0], result.no_speech_prob, circles)
 
     def _ids(self, *names: str) -> list[int]:
         return [self._tokenizer.token_to_id(name) for name in names]
@@ -123,7 +131,7 @@ def windows(samples: Samples) -> list[Samples]:
     return [*out, samples]
 
 
-def loops(text: str) -> bool:
+def repeats(text: str) -> bool:
     data = text.encode()
     return len(data) > 40 and len(data) / len(zlib.compress(data)) > LOOP_RATIO
 

@@ -94,7 +94,7 @@ async def ask(
             heard = await caller.speak(speech, hands_free)
             heards.append(heard)
             if show:
-                print(f"  {heard.first_sound:.2f} {heard.own_words:.2f} {heard.receipt} {heard.said[:90]} {heard.failed}")
+                print(f"  {heard.first_sound:.2f} {heard.own_words:.2f} {heard.receipt} {heard.said} {heard.failed}")
             await asyncio.sleep(1.5)
         return heards
 
@@ -146,7 +146,7 @@ def main() -> None:
                 heards = asyncio.run(ask(server, language, a.character, questions[: a.turns], mode == "free", a.show))
                 report(rows, f"{language} {mode}", heards)
     print(table(rows))
-    print("first: the opening; own words: what the model wrote after it; asr after upload and token after asr: ms, p50/p95")
+    print("first: the opening; own words: what the model wrote after it; asr and token in ms, p50/p95")
     print(f"load at the end {os.getloadavg()[0]:.2f}")
 
 

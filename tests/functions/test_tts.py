@@ -30,11 +30,14 @@ class Mouth:
         self.said.append((text, voice.name, language))
         if self._broken:
             raise RuntimeError("out of memory")
-        for word in text.split():
-            if self._slow and stop.wait(self._slow):
+        try:
+            for word in text.split():
+                if self._slow and stop.wait(self._slow):
+                    return
+                yield Audio(word.encode().ljust(64, b"\0")[:64], SPOKEN_RATE)
+        finally:
+            if stop.is_set():
                 self.stopped.set()
-                return
-            yield Audio(word.encode().ljust(64, b"\0")[:64], SPOKEN_RATE)
 
 
 def house(english: Mouth, chinese: Mouth, kept_bytes: int = 10_000) -> Tts:

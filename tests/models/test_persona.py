@@ -1,0 +1,61 @@
+"""Do the characters hold with the small LLM? What it says is printed (pytest -s), since taste has no assertion."""
+
+import re
+import threading
+from pathlib import Path
+
+import pytest
+
+from domain.cards import read
+from domain.chat import Line
+from domain.opening import opening_lines
+from domain.persona import Language, system_prompt
+from domain.ports import Prompt
+from domain.spoken import SpokenText
+from functions import weights
+from functions.engines.llama import LlamaLlm
+
+pytestmark = pytest.mark.models
+FOLDER = Path(__file__).parents[2] / "characters"
+ASKED: dict[Language, tuple[str, str, str]] = {
+    "en": ("Who am I talking to?", "I had a hard day at work.", "What should I do now?"),
+    "zh": ("我在跟谁说话呀？", "我今天工作好累。", "那我现在该做什么？"),
+}
+MARKUP = re.compile(r"[*`#<>\[\]（）()_~]|[\U0001f000-\U0001faff]|^\w+[:：]")
+
+
+@pytest.fixture(scope="module")
+def small() -> LlamaLlm:
+    return LlamaLlm(weights.path(weights.LLM["small"]), threads=2, context=2048)
+
+
+def share_of_hanzi(text: str) -> float:
+    letters = re.findall(r"[A-Za-z\u4e00-\u9fff]", text)
+    return len([letter for letter in letters if letter >= "\u4e00"]) / max(1, len(letters))
+
+
+@pytest.mark.parametrize("who", ["socrates", "navigator"])
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_character_keeps_its_language_and_speaks_plainly(small: LlamaLlm, who: str, language: Language) -> None:
+    persona = read(FOLDER / f"{who}.toml")
+    card = persona.card(language)
+    lines = [*opening_lines(card, language)]
+    print(f"\n{card.name}: {card.greeting}")  # noqa: T201 - the replies are for a reader
+    for asked in ASKED[language]:
+        lines.append(Line("user", asked))
+        prompt = Prompt(
+            who,
+            system_prompt(card, language, examples=False),
+            tuple(lines),
+            max_tokens=60,
+            temperature=persona.temperature,
+        )
+        cleaner = SpokenText([card.name])
+        said = "".join([*map(cleaner.feed, small.reply(prompt, threading.Event())), cleaner.close()])
+        print(f"  {asked}\n    {said}")  # noqa: T201
+        lines.append(Line("assistant", said))
+        assert said, asked
+        assert not MARKUP.search(said), said
+    replies = " ".join(line.text for line in lines[-6:] if line.role == "assistant")
+    share = share_of_hanzi(replies)
+    assert share > 0.9 if language == "zh" else share == 0.0, replies
