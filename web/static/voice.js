@@ -54,7 +54,6 @@ function talk(text) {
   if (!line) return;
   greeted = true;
   call.say({ text: line });
-  tick();
 }
 
 press($("mic"), { tap: () => (chosen.mode === "hold" && call.ear.mic ? null : toggleMic()), down: () => call.hold(), up: () => call.release(), holdAt: () => (chosen.mode === "hold" && call.ear.mic ? 0 : HELD_MS) });
@@ -79,6 +78,9 @@ function tick() {
   if (!ticking) requestAnimationFrame(frame);
   ticking = true;
 }
+
+// A written line opens the player first: a loop begun with it would have stopped before the sound comes
+for (const name of ["first-sound", "line-sound"]) room.addEventListener(`parley:${name}`, tick);
 
 function frame() {
   ticking = Boolean(call.ear.mic || call.player.line || view.level > 0.01);
