@@ -20,7 +20,7 @@ CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 # What the microphone hears. Nothing loops, and the silence at the end outlasts every story.
 MICROPHONES: dict[str, tuple[Samples, ...]] = {
     "question": (silence(1.5), speech(1.6), silence(40)),
-    "question after the greeting": (silence(8), speech(1.6), silence(30)),
+    "question after the greeting": (silence(7), speech(1.6), silence(30)),
     "question, cough, interruption": (
         silence(2),
         speech(1.5),
@@ -30,7 +30,7 @@ MICROPHONES: dict[str, tuple[Samples, ...]] = {
         speech(1.5),
         silence(30),
     ),
-    "two questions": (silence(3), speech(1.2), silence(3.5), speech(1.2), silence(30)),
+    "two questions": (silence(2.5), speech(1.2), silence(2.5), speech(1.2), silence(30)),
 }
 
 

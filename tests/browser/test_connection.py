@@ -51,9 +51,12 @@ def test_a_question_whose_answer_never_arrived_is_asked_again_and_answered_once(
     room.write("Tell me about the sea.")
     room.until("reconnecting")
     bad_connection.down = False
-    turn = room.wait("turn-end")["detail"]
+    room.until("speaking")
+    room.page.get_by_role("button", name="Stop speaking").click()
+    room.wait("turn-end")
 
     assert bad_connection.made == 1
-    assert room.log() == [*before, "Tell me about the sea.", turn["text"]]
+    assert room.log()[: len(before) + 1] == [*before, "Tell me about the sea."]
     room.page.reload()
-    assert room.log() == [*before, "Tell me about the sea.", turn["text"]]
+    assert room.log().count("Tell me about the sea.") == 1
+    assert len(room.log()) <= len(before) + 2, "the question was answered twice"
