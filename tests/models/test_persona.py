@@ -40,7 +40,7 @@ def test_a_character_keeps_its_language_and_speaks_plainly(small: LlamaLlm, who:
     persona = read(FOLDER / f"{who}.toml")
     card = persona.card(language)
     lines = [*opening_lines(card, language)]
-    print(f"\n{card.name}: {card.greeting}")  # noqa: T201 - the replies are for a reader
+    print(f"\n{card.name}: {card.greeting}")
     for asked in ASKED[language]:
         lines.append(Line("user", asked))
         prompt = Prompt(
@@ -52,7 +52,7 @@ def test_a_character_keeps_its_language_and_speaks_plainly(small: LlamaLlm, who:
         )
         cleaner = SpokenText([card.name])
         said = "".join([*map(cleaner.feed, small.reply(prompt, threading.Event())), cleaner.close()])
-        print(f"  {asked}\n    {said}")  # noqa: T201
+        print(f"  {asked}\n    {said}")
         lines.append(Line("assistant", said))
         assert said, asked
         assert not MARKUP.search(said), said

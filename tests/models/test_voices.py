@@ -123,7 +123,7 @@ def test_every_voice_is_heard_back(
             "rtf": round(seconds / (len(whole) / SPOKEN_RATE), 3),
             "heard": "".join(heard) if language == "zh" else " ".join(heard),
         }
-    print(json.dumps(rows, indent=1, ensure_ascii=False))  # noqa: T201 - the measured table of docs/voices.md
+    print(json.dumps(rows, indent=1, ensure_ascii=False))
     assert {slug: row for slug, row in rows.items() if row["error"] > MOST_WRONG[language]} == {}
 
 
@@ -190,5 +190,5 @@ def test_a_stopped_voice_falls_silent_at_once(mouths: Engines) -> None:
     asked = time.perf_counter()
     stop.set()
     thread.join(5)
-    print(f"stopped after {1000 * (ended[0] - asked):.0f} ms")  # noqa: T201
+    print(f"stopped after {1000 * (ended[0] - asked):.0f} ms")
     assert not thread.is_alive()
