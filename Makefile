@@ -2,7 +2,7 @@
 PARLEY := tools/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check lint browser models servers bench bench-scripted bench-voice bench-store verify-weights lock clean
+.PHONY: help run setup test check lint browser models servers bench bench-scripted bench-voice bench-store bench-browser verify-weights lock clean
 
 help: ## list the targets
 	@echo "Parley: talk, by voice, with a character."
@@ -32,10 +32,10 @@ models: ## the real (small) models: what one speaks, another hears
 servers: ## the stores on PostgreSQL, MariaDB and Redis
 	@$(PARLEY) tools.suites servers
 
-bench: ## all three benches: overhead with scripted engines, latency of real ones, cost of the stores
+bench: ## all benches: overhead with scripted engines, latency of real ones, cost of the stores, hands-free in Chromium
 	@$(PARLEY) tools.suites bench
 
-bench-scripted bench-voice bench-store: ## one of them (ARGS=... goes to it, here and in the suites)
+bench-scripted bench-voice bench-store bench-browser: ## one of them (ARGS=... goes to it, here and in the suites)
 	@$(PARLEY) tools.suites $@
 
 verify-weights: ## read every model file again and compare its sha256

@@ -181,6 +181,8 @@ class Turn:
                     await asyncio.shield(keeping)
                     await self._say(piece)
             await asyncio.shield(keeping)
+            if not self._cues:  # nothing that can be spoken, a block of code say
+                raise Unavailable("llm_failed")
         except BaseException:
             # What the user said is kept whatever becomes of the reply. The write runs in a thread and
             # takes a few ms; shielded, since this very task may be under cancellation.
@@ -203,7 +205,7 @@ class Turn:
 
     async def _spoken(self, deltas: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
         """Pass on what can be spoken, and note when the first of it came."""
-        cleaner = SpokenText()
+        cleaner = SpokenText([self.persona.card(self.chat.language).name])
         async with aclosing(deltas) as stream:
             async for delta in stream:
                 self._mark("first_token")

@@ -12,7 +12,12 @@ from tools.say import ROOT, Problem, guard, say
 
 LINT = (("ruff", "check", "."), ("mypy",), ("lint-imports", "--no-cache"))
 MARKER = {"browser": "browser", "models": "models", "servers": "server"}
-BENCHES = {"bench-scripted": "scripted", "bench-voice": "voice", "bench-store": "bench_store"}  # in tests/bench
+BENCHES = {  # in tests/bench
+    "bench-scripted": "scripted",
+    "bench-voice": "voice",
+    "bench-store": "bench_store",
+    "bench-browser": "browser",
+}
 
 
 def main() -> int:

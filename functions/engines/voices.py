@@ -34,15 +34,16 @@ HIBARI: dict[str, Bent] = {
     "bf_emma": Bent(Shape(pitch=-2, formant=0.97)),
     "am_onyx": Bent(Shape(pitch=-13, formant=0.85)),
 }
+# zf_xiaoni is left out: heard back with nine characters of ten wrong (a dialect); zm_yunxia is a child.
 KOKORO: tuple[str, ...] = (
     "zf_xiaobei",
-    "zf_xiaoni",
     "zf_xiaoxiao",
     "zf_xiaoyi",
+    "zf_blend",  # half xiaoyi, half xiaoxiao
     "zm_yunjian",
     "zm_yunxi",
-    "zm_yunxia",
     "zm_yunyang",
+    "zm_blend",  # half yunxi, half yunyang
 )
 
 RECOMMENDED: dict[str, dict[Language, Voice]] = {
@@ -51,9 +52,9 @@ RECOMMENDED: dict[str, dict[Language, Voice]] = {
     "navigator": {"en": Voice("bf_emma", 0.97, 2.5, 1.06), "zh": Voice("zf_xiaoyi")},
     "storyteller": {"en": Voice("bm_daniel", 0.88, 3.5, 1.04), "zh": Voice("zm_yunxi", 0.95)},
     "coach": {"en": Voice("bf_emma", 1.06, -1.5, 0.97), "zh": Voice("zf_xiaoxiao", 1.05)},
-    "tutor": {"en": Voice("heart", 1.0, 3.5, 1.1), "zh": Voice("zf_xiaoni")},
+    "tutor": {"en": Voice("heart", 1.0, 3.5, 1.1), "zh": Voice("zf_blend", 1.0, 0.5)},
     "assistant": {"en": Voice("heart"), "zh": Voice("zf_xiaobei")},
-    "hermit": {"en": Voice("am_onyx", 0.92), "zh": Voice("zm_yunxia", 0.92, -7.0)},
+    "hermit": {"en": Voice("am_onyx", 0.92), "zh": Voice("zm_blend", 0.9, -2.0)},
 }
 
 

@@ -41,7 +41,9 @@ def test_a_cough_does_not_stop_the_reply_and_speaking_over_it_does(visitor: Visi
     assert ANSWER.startswith(words) and words != ANSWER
     assert len(words.split()) == pytest.approx(heard_ms / WORD_MS, abs=2)
     assert kept[1].endswith("— interrupted")
-    assert len(kept) == 4, "the question, the part of the reply that was heard, and the next turn"
+    # The next turn: its question, and its reply if a whole word of that had sounded when Esc was pressed.
+    assert len(kept) in {3, 4}
+    assert kept[2] == kept[0]
     expect(room.page.locator("#log .line--cut")).to_have_count(2)
 
 

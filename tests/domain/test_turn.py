@@ -256,6 +256,11 @@ async def test_an_engine_that_fails_ends_the_turn_with_an_event(room: Room, code
     assert not room.turns.running
 
 
+async def test_a_reply_with_nothing_to_speak_is_a_failure_not_a_silence() -> None:
+    events = await follow(await Room(mind=Mind("*smiles*")).begin())
+    assert events[-1] == Failed("llm_failed", {}, True)
+
+
 async def test_a_reply_that_breaks_off_keeps_what_was_spoken() -> None:
     room = Room(mind=Mind("One two, three four. ", "Five six.", fail_after=1))
     await follow(await room.begin())
