@@ -44,7 +44,7 @@ def test_a_cough_does_not_stop_the_reply_and_speaking_over_it_does(visitor: Visi
     # The next turn: its question, and its reply if a whole word of that had sounded when Esc was pressed.
     assert len(kept) in {3, 4}
     assert kept[2] == kept[0]
-    expect(room.page.locator("#log .line--cut")).to_have_count(2)
+    expect(room.page.locator("#log .line--cut")).to_have_count(len(kept) - 2)
 
 
 def test_a_button_and_escape_silence_whatever_is_spoken(visitor: Visitors) -> None:
