@@ -34,7 +34,7 @@ HIBARI: dict[str, Bent] = {
     "bf_emma": Bent(Shape(pitch=-2, formant=0.97)),
     "am_onyx": Bent(Shape(pitch=-13, formant=0.85)),
 }
-# zf_xiaoni is left out: heard back with nine characters of ten wrong (a dialect); zm_yunxia is a child.
+# Left out: zf_xiaoni, heard back with nine characters of ten wrong, and zm_yunxia, as high as a child.
 KOKORO: tuple[str, ...] = (
     "zf_xiaobei",
     "zf_xiaoxiao",
