@@ -97,13 +97,6 @@ def _remote(config: Config) -> tuple[Engine[Llm], Alone]:
 
 
 def _voices(kokoro: Path, threads: int) -> Voices:
-    from functions.engines.english import English
-    from functions.engines.hibari import HibariTts
-    from functions.engines.kokoro import KokoroTts
-    from functions.engines.kokoro_graph import prepare_kokoro
-    from functions.engines.voices import chinese_for
+    from functions.engines.mouths import open_mouths
 
-    edited = kokoro.with_suffix(".parley.onnx")
-    prepare_kokoro(kokoro, edited)
-    english = English()
-    return Voices(HibariTts(english), KokoroTts(edited, english, threads), frozenset(KOKORO), chinese_for)
+    return open_mouths(kokoro, threads)
