@@ -11,7 +11,8 @@ from domain.audio import Audio, decode
 from domain.chat import Chat, Line, Message, to_summarise
 from domain.errors import BadInput, ParleyError, TooLong, TooMany
 from domain.hearing import Hearing
-from domain.persona import Persona
+from domain.opening import opening_of
+from domain.persona import Card, Persona
 from domain.ports import Chats, Clock, Llm, Personas, Speaker, Transcriber, Transcript
 from domain.prompts import prompt_for, summary_prompt
 from domain.recorded import RecordedTurn
@@ -164,13 +165,21 @@ class Turns:
         return chat, self._personas.get(chat.persona_id), self._history(chat)
 
     async def _prepare(self, chat: Chat, persona: Persona, history: list[Message]) -> None:
+        # The next reply's first words before all else: they are quickly made, and sound at once when they are there.
+        card, openings = persona.card(chat.language), self._tools.llm.continues
+        if openings:
+            await self._make(opening_of(card, history), card, chat)
         await self._tools.llm.prepare(prompt_for(chat, persona, history))
-        card = persona.card(chat.language)
-        for opening in card.openings if self._tools.llm.continues else ():
-            # The speaker keeps what it has made: the next reply's first words will sound at once.
-            async with aclosing(self._tools.tts.speak(opening, card.voice, chat.language)) as sounds:
-                async for _ in sounds:
-                    pass
+        for opening in card.openings if openings else ():
+            await self._make(opening, card, chat)
+
+    async def _make(self, opening: str, card: Card, chat: Chat) -> None:
+        """Speak to nobody: the speaker keeps what it has made."""
+        if not opening:
+            return
+        async with aclosing(self._tools.tts.speak(opening, card.voice, chat.language)) as sounds:
+            async for _ in sounds:
+                pass
 
     # -- between turns -----------------------------------------------------------------------------
 
