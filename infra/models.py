@@ -8,7 +8,6 @@ from typing import Protocol, TypeVar
 from domain.persona import Voice
 from domain.ports import Embedder, Llm, Speaker, Transcriber
 from functions import weights
-from functions.engines.voices import KOKORO
 from functions.tts import Engines as Voices
 from functions.tts import Tts
 from infra.config import Config
@@ -16,6 +15,9 @@ from infra.engines import Engine
 from infra.runtime import Alone
 
 Wired = tuple[Engine[Transcriber], Engine[Llm], Engine[Speaker], Engine[Embedder], Alone]
+
+
+LIGHT = "heart"  # the one voice that costs hundredths of its own length
 
 
 class Loads(Protocol):
@@ -81,8 +83,8 @@ def _local(config: Config, file: Path) -> tuple[Engine[Llm], Alone]:
     llm: Engine[Llm] = Engine("llm", weights.load_manifest()[file.name].title, loading(handler))
 
     def alone(voice: Voice) -> AbstractContextManager[None]:
-        """Kokoro and the LLM each want both cores; side by side both are slower than one after the other."""
-        return handler.pause() if voice.name in KOKORO and llm.status.state == "ready" else nullcontext()
+        """Kokoro (or its melody) and the LLM each want both cores; side by side both are slower than in turns."""
+        return handler.pause() if voice.name != LIGHT and llm.status.state == "ready" else nullcontext()
 
     return llm, alone
 
