@@ -69,6 +69,7 @@ class LlamaLlm:
         self._context = context
         self._turnstile = Turnstile()
         self._server = _serve(path, threads, context)
+        self._server.handle_completions({"prompt": "Hello", "n_predict": 1})  # warms up
         self.cost = Cost()  # of the last call that ended
 
     def reply(self, prompt: Prompt, stop: threading.Event, level: int = REPLY) -> Iterator[str]:
@@ -195,6 +196,14 @@ def chatml(system: str, lines: Sequence[Line]) -> str:
     return f"<|im_start|>system\n{plain(system)}<|im_end|>\n{said}"
 
 
+def _read_through(path: Path) -> None:
+    """Have the system keep the file in memory, without holding up other threads."""
+    chunk = bytearray(16 * 1024 * 1024)
+    with path.open("rb", buffering=0) as file:
+        while file.readinto(chunk):
+            continue
+
+
 def _cost(timings: dict[str, Any]) -> Cost:
     return Cost(
         timings["cache_n"], timings["prompt_n"], timings["predicted_n"], timings["prompt_ms"], timings["predicted_ms"]
@@ -207,7 +216,11 @@ def _serve(path: Path, threads: int, context: int) -> Any:
         os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
     import xllamacpp
 
+    _read_through(path)
     params = xllamacpp.CommonParams()
+    # The package holds Python's lock while it loads, and pages wait. What it need not do then takes place
+    # elsewhere: the disk is read before, a trial load to fit the memory is left out, warming up comes after.
+    params.fit_params = params.warmup = False
     params.model.path = str(path)
     params.n_ctx = context
     params.n_parallel = 1
