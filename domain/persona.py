@@ -69,24 +69,16 @@ _RULES: dict[Language, str] = {
         "不时问一个好问题。始终是{name}，用中文说话。"
     ),
 }
-_EXAMPLES: dict[Language, tuple[str, str, str]] = {
-    "en": ("How you talk:", "Visitor", "You"),
-    "zh": ("你说话的样子：", "对方", "你"),
-}
 _SUMMARY: dict[Language, str] = {"en": "Earlier in this conversation: ", "zh": "此前谈过："}
 
 
-def system_prompt(card: Card, language: Language, summary: str = "", *, examples: bool = True) -> str:
+def system_prompt(card: Card, language: Language, summary: str = "") -> str:
     """Return the text that stays the same through a chat, so that engines can keep it in their cache.
 
-    Only a new running summary changes it, and that is appended at the end. Leave the examples out where
-    domain.opening gives them as lines, which holds the persona better.
+    Only a new running summary changes it, and that is appended at the end. The card's examples are not in
+    it: domain.opening gives them as lines, which holds the persona better.
     """
-    head, visitor, you = _EXAMPLES[language]
     parts = [card.description, card.personality, card.scenario, card.style]
-    if examples and card.examples:
-        lines = [f"{visitor}: {e.user}\n{you}: {e.character}" for e in card.examples]
-        parts.append("\n".join([head, *lines]))
     parts.append(_RULES[language].format(name=card.name))
     if summary:
         parts.append(_SUMMARY[language] + summary)

@@ -29,7 +29,7 @@ def prompt_for(
     lines = _merged([*opening_lines(card, chat.language), *recent, *new])
     return Prompt(
         chat.id,
-        system_prompt(card, chat.language, chat.summary, examples=False),
+        system_prompt(card, chat.language, chat.summary),
         lines,
         max_tokens=MAX_REPLY_TOKENS,
         temperature=persona.temperature,

@@ -61,6 +61,11 @@ class Turns:
     def running(self) -> int:
         return sum(1 for turn in self._turns.values() if not turn.ended)
 
+    @property
+    def busy(self) -> bool:
+        """Whether somebody is being answered, or an answer is being prepared."""
+        return bool(self.running or self._chores)
+
     async def begin(self, guest: str, chat_id: str, ask: Ask) -> Turn | RecordedTurn:
         """Begin a turn, once per `ask.key` in a chat, or refuse with a ParleyError.
 
@@ -142,7 +147,7 @@ class Turns:
         if not _KEY.match(utterance):
             raise BadInput("key_bad")
         chat = await asyncio.to_thread(self._tools.chats.get, guest, chat_id)
-        self._rest(chat_id)
+        # What is being prepared goes on: the engines put it behind what this utterance needs.
         early = await self._tools.hearing.segment(f"{chat_id}/{utterance}", chat.language, seq, data, pause)
         if early is not None:
             self._chore(chat_id, self._read_on(chat, early))

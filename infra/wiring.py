@@ -44,7 +44,7 @@ class Services(msgspec.Struct, frozen=True):
         if erased:
             log.info("erased %d chats that were deleted a week ago", erased)
         await self.engines.wake()
-        await self.sounds.make_ahead(self.personas.all(), lambda: self.turns.running > 0)
+        await self.sounds.make_ahead(self.personas.all(), lambda: self.turns.busy)
 
     async def stop(self) -> None:
         await self.turns.close()

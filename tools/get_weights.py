@@ -40,11 +40,11 @@ def fetch(names: list[str]) -> None:
 
 
 def prepare(kokoro: Path) -> None:
-    """Edit Kokoro's graph now rather than at the first start: the engine would do the same, and looks here first."""
+    """Make what the voices need of Kokoro now rather than at the first start: the engine would do the same, and looks here first."""
     with contextlib.suppress(ModuleNotFoundError):  # no model packages here: then there is no engine to run either
-        from functions.engines.kokoro_graph import prepare_kokoro
+        from functions.engines import mouths
 
-        prepare_kokoro(kokoro, kokoro.with_suffix(".parley.onnx"))
+        mouths.prepare(kokoro)
 
 
 def verify(names: list[str]) -> int:

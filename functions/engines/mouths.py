@@ -11,11 +11,16 @@ from functions.engines.voices import KOKORO, chinese_for
 from functions.tts import Engines
 
 
-def open_mouths(kokoro: Path, threads: int) -> Engines:
-    """Load both engines (seconds). `kokoro` is the verified original; what is made of it is kept beside it."""
-    edited = kokoro.with_suffix(".parley.onnx")
-    melody = kokoro.with_suffix(".melody.onnx")
+def prepare(kokoro: Path) -> tuple[Path, Path]:
+    """Make Kokoro's edited graph and its melody from the verified original, unless they are there; return both."""
+    edited, melody = kokoro.with_suffix(".parley.onnx"), kokoro.with_suffix(".melody.onnx")
     prepare_kokoro(kokoro, edited)
     prepare_melody(kokoro, melody)
+    return edited, melody
+
+
+def open_mouths(kokoro: Path, threads: int) -> Engines:
+    """Load both engines (seconds). `kokoro` is the verified original; what is made of it is kept beside it."""
+    edited, melody = prepare(kokoro)
     english = English()
     return Engines(HibariTts(english, melody), KokoroTts(edited, english, threads), frozenset(KOKORO), chinese_for)

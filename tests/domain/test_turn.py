@@ -9,7 +9,7 @@ from domain.audio import HEARD_RATE, Audio
 from domain.chat import Chat
 from domain.errors import BadInput, NotFound, ParleyError, TooLong
 from domain.events import Began, Done, Event, Failed, Heard, Said, Sound, Unheard
-from domain.ports import Llm, Speaker, Transcriber
+from domain.ports import Llm, Prompt, Speaker, Transcriber
 from domain.turn import Ask, Turn
 from domain.turns import Turns
 from infra.clock import SystemClock
@@ -339,6 +339,24 @@ async def test_at_a_pause_the_prompt_is_read_up_to_what_was_heard() -> None:
     await room.turns.segment(GUEST, room.chat.id, "utterance-1", 0, SPEECH, pause=True)
     await asyncio.sleep(0.05)
     assert room.mind.prepared[-1].lines[-1].text == "What is courage?"  # type: ignore[attr-defined]
+
+
+async def test_speaking_does_not_end_the_reading_of_the_prompt() -> None:
+    class Reader(Mind):
+        read = 0
+
+        async def prepare(self, prompt: Prompt) -> None:
+            await asyncio.sleep(0.05)
+            self.read += 1
+
+    mind = Reader("One two.")
+    room = Room(mind=mind)
+    await room.turns.prepare(GUEST, room.chat.id)
+    assert room.turns.busy
+    await room.turns.segment(GUEST, room.chat.id, "utterance-1", 0, SPEECH[:20_000], pause=False)
+    await asyncio.sleep(0.1)
+    assert mind.read == 1
+    assert not room.turns.busy
 
 
 async def test_after_a_turn_the_prompt_of_the_next_is_read_ahead() -> None:

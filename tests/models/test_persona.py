@@ -45,7 +45,7 @@ def test_a_character_keeps_its_language_and_speaks_plainly(small: LlamaLlm, who:
         lines.append(Line("user", asked))
         prompt = Prompt(
             who,
-            system_prompt(card, language, examples=False),
+            system_prompt(card, language),
             tuple(lines),
             max_tokens=60,
             temperature=persona.temperature,
