@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AbstractContextManager, aclosing, nullcontext
+from contextlib import AbstractContextManager, aclosing
 from typing import Literal, TypeVar
 
 from domain.audio import Audio
@@ -66,7 +66,7 @@ class InlineTranscriber:
 
 
 class InlineSpeaker:
-    def __init__(self, engine: Engine[Speaker], alone: Alone = lambda voice: nullcontext()) -> None:
+    def __init__(self, engine: Engine[Speaker], alone: Alone) -> None:
         """`alone` gives a voice the cores for as long as it speaks, where it needs them."""
         self._engine = engine
         self._alone = alone

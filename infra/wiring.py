@@ -65,9 +65,9 @@ def assemble(config: Config) -> Services:
     chats, personas = SqlChats(database), SqlPersonas(database)
     continues = config.engines == "real" and not config.llm_base_url  # an endpoint begins its replies itself
     asr, llm, tts, embed, alone = models.scripted() if config.engines == "scripted" else models.real(config)
-    turns = Turns(InlineTranscriber(asr), InlineLlm(llm, continues), InlineSpeaker(tts, alone), chats, personas, clock)
-    # What is spoken outside a turn never takes the cores from one.
-    sounds = Sounds(InlineSpeaker(tts), chats, personas, FileShelf(config.data_dir / "sounds"))
+    speaker = InlineSpeaker(tts, alone)
+    turns = Turns(InlineTranscriber(asr), InlineLlm(llm, continues), speaker, chats, personas, clock)
+    sounds = Sounds(speaker, chats, personas, FileShelf(config.data_dir / "sounds"))
     # The voice first: a warm shelf of greetings and the ear come next, the largest model last.
     engines = Engines((tts, asr, llm, embed))
     return Services(config, turns, sounds, chats, personas, InlineEmbedder(embed), engines, clock)

@@ -40,7 +40,7 @@ def fetch(names: list[str]) -> None:
 
 
 def prepare(kokoro: Path) -> None:
-    """Make what the voices need of Kokoro now rather than at the first start: the engine would do the same, and looks here first."""
+    """Make what the voices need of Kokoro now rather than at the first start; the engine would do the same."""
     with contextlib.suppress(ModuleNotFoundError):  # no model packages here: then there is no engine to run either
         from functions.engines import mouths
 

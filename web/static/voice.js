@@ -26,6 +26,8 @@ view.calling = (on) => {
 async function greet() {
   if (greeted || !greeting || call.reply) return;
   greeted = true;
+  await samples(greeting).catch(() => {});
+  if (call.reply || call.ear.utterance?.open) return; // a late greeting does not interrupt who spoke first
   await speak("greeting", greeting, (ms) => [{ text: greetingText, start: 0, end: ms }]).catch(() => {});
 }
 
@@ -177,7 +179,7 @@ keys({
   stop: (event) => {
     if (document.querySelector("details[open]")) return;
     if (!wide.matches && $("transcript").dataset.open === "yes") return transcript(false);
-    if (event.target === $("line")) {
+    if (event.target === $("line") && !call.player.playing && !call.replying) {
       compose(false);
       return $("show-composer").focus();
     }
