@@ -16,7 +16,8 @@ from domain.ports import Chats, Personas, Speaker
 from domain.sentences import pieces
 
 log = logging.getLogger(__name__)
-LOOK_S = 0.5  # between looks whether the engines are free
+QUIET_S = 2.0  # between looks whether the engines have become free
+LOOK_S = 0.1  # between looks whether somebody needs them again
 
 
 class Shelf(Protocol):
@@ -51,19 +52,30 @@ class Sounds:
         return await self._made(text, card, language)
 
     async def make_ahead(self, personas: Sequence[Persona], busy: Callable[[], bool]) -> None:
-        """Make the greeting of every character, and its line for silence, one by one while nobody is `busy`."""
+        """Make the greeting of every character while nobody is `busy`; who comes in between is not kept waiting."""
         for language in LANGUAGES:
             for persona in personas:
-                while busy():  # noqa: ASYNC110 - nothing would set an event that is worth half a second
-                    await asyncio.sleep(LOOK_S)
                 try:
-                    await self.greeting(persona, language)
-                    await self._made(persona.card(language).unheard, persona.card(language), language)
+                    await self._quietly(persona.card(language), language, busy)
                 except ParleyError as error:
                     log.warning("no greeting for %s: %s", persona.id, error.code)
 
+    async def _quietly(self, card: Card, language: Language, busy: Callable[[], bool]) -> None:
+        """Put a greeting on the shelf; what is half made when somebody speaks is dropped and begun again later."""
+        name = _name(card.greeting, card, language)
+        while not await asyncio.to_thread(self._shelf.get, name):
+            while busy():  # noqa: ASYNC110 - nothing would set an event that is worth two seconds
+                await asyncio.sleep(QUIET_S)
+            making = asyncio.create_task(self._made(card.greeting, card, language))
+            while not making.done() and not busy():
+                await asyncio.wait({making}, timeout=LOOK_S)
+            if making.done():
+                await asyncio.to_thread(self._shelf.put, name, making.result().pcm)
+                return
+            making.cancel()
+
     async def _kept(self, text: str, card: Card, language: Language) -> Audio:
-        name = hashlib.sha256(msgspec.json.encode(["1", text, card.voice, language])).hexdigest()[:32] + ".pcm"
+        name = _name(text, card, language)
         kept = await asyncio.to_thread(self._shelf.get, name)
         if kept:
             return Audio(kept, SPOKEN_RATE)
@@ -87,3 +99,7 @@ class Sounds:
                     async for audio in sounds:
                         pcm += audio.pcm
         return Audio(bytes(pcm), SPOKEN_RATE)
+
+
+def _name(text: str, card: Card, language: Language) -> str:
+    return hashlib.sha256(msgspec.json.encode(["1", text, card.voice, language])).hexdigest()[:32] + ".pcm"

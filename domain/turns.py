@@ -175,14 +175,14 @@ class Turns:
         if openings:
             await self._make(opening_of(card, history), card, chat)
         await self._tools.llm.prepare(prompt_for(chat, persona, history))
-        for opening in card.openings if openings else ():
-            await self._make(opening, card, chat)
+        for line in (*(card.openings if openings else ()), card.unheard):
+            await self._make(line, card, chat)
 
-    async def _make(self, opening: str, card: Card, chat: Chat) -> None:
+    async def _make(self, line: str, card: Card, chat: Chat) -> None:
         """Speak to nobody: the speaker keeps what it has made."""
-        if not opening:
+        if not line:
             return
-        async with aclosing(self._tools.tts.speak(opening, card.voice, chat.language)) as sounds:
+        async with aclosing(self._tools.tts.speak(line, card.voice, chat.language)) as sounds:
             async for _ in sounds:
                 pass
 
