@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-Name = Literal["asr", "tts", "llm", "queries", "passages", "crawl"]
+Name = Literal["asr", "tts", "llm", "queries", "passages", "crawl", "web"]
 Kind = Literal["cloud", "laptop"]
 KIND_SETTING = "PARLEY_POOLS"  # set by whoever deploys and by whoever starts containers, never by users
 
@@ -82,6 +82,14 @@ CLOUD: dict[Name, Pool] = {
         scaledown_window=30, concurrency=1, timeout=300, startup_timeout=300, retries=2,
     ),
     "crawl": Pool(cpu=0.5, memory=512, max_containers=1, scaledown_window=2, timeout=3_600),
+    # One container and never two: a turn lives in the memory of the process that began it (domain/turns.py), and
+    # Modal sends the next request of a visitor to any container, so with two a stop or a resume would miss its turn.
+    # A stream holds one of the inputs while it lasts. A request past the timeout kills its container and every
+    # other turn in it, hence a limit far above the 150 s that Modal gives an HTTP request anyway.
+    "web": Pool(
+        cpu=1, memory=1_024, max_containers=1, scaledown_window=300, concurrency=1_000,
+        timeout=900, startup_timeout=120,
+    ),
 }  # fmt: skip
 
 LAPTOP: dict[Name, Pool] = {
@@ -93,6 +101,7 @@ LAPTOP: dict[Name, Pool] = {
     ),
     "passages": Pool(cpu=1, memory=192, scaledown_window=30, concurrency=1, timeout=300, retries=2),
     "crawl": Pool(cpu=0.5, memory=256, scaledown_window=2, timeout=3_600),
+    "web": Pool(cpu=1, memory=256, scaledown_window=300, concurrency=1_000, timeout=900),
 }
 
 
