@@ -1,0 +1,343 @@
+"""How many containers one function has: the warm-pool policy as a pure state machine.
+
+It does no I/O and has no clock. The local plane tells it what happened and does what it says; infra/simulate.py does
+the same with a million turns. What Modal documents is kept (docs/guide/scale): scale from zero by what waits, at most
+`max_containers`, at least `min_containers`, `buffer_containers` idle ones beside the busy ones while there is work,
+and a container that was idle for the scaledown window goes. Where Modal is silent the choice is told at the place.
+
+Call `tick` once after creating a pool (the minimum starts then) and again at `next_tick()`.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Literal
+
+import msgspec
+
+
+class Limits(msgspec.Struct, frozen=True):
+    """Times in seconds. `max_containers` wins over the minimum and the buffer; 0 lets the pool run dry."""
+
+    min_containers: int = 0
+    max_containers: int = 1
+    buffer_containers: int = 0
+    scaledown_window: float = 60.0
+    concurrency: int = 1
+
+    def __post_init__(self) -> None:
+        if min(self.min_containers, self.max_containers, self.buffer_containers, self.scaledown_window) < 0:
+            raise ValueError("a pool's limits are not negative")
+        if self.concurrency < 1:
+            raise ValueError("a container works on at least one input at a time")
+
+
+class Start(msgspec.Struct, frozen=True):
+    container: str
+
+
+class Stop(msgspec.Struct, frozen=True):
+    container: str
+
+
+Action = Start | Stop
+
+
+class Container(msgspec.Struct):
+    """For reading only. `since`: when its state last changed or it last became idle or busy."""
+
+    state: Literal["starting", "ready", "stopping"]
+    since: float
+    inputs: list[str]
+    booted_at: float | None = None
+
+
+class PoolState:
+    """The containers of one function and the inputs that wait for them."""
+
+    def __init__(self, limits: Limits, name: str) -> None:
+        self.limits = limits
+        self.name = name
+        self.started = 0  # containers ever: how many cold starts there were
+        self._containers: dict[str, Container] = {}
+        self._queue: OrderedDict[str, None] = OrderedDict()
+        self._where: dict[str, str] = {}  # the container of each running input
+        # What follows can be derived from the containers; kept, for a big simulation asks at every event.
+        self._starting: dict[str, None] = {}
+        self._idle: OrderedDict[str, None] = OrderedDict()  # ready without inputs, idle for longest first
+        self._roomy: OrderedDict[str, None] = OrderedDict()  # ready with inputs, and room for more
+        self._busy = 0
+        self._room = 0  # of the roomy ones together, in inputs
+        self._owed: float | None = None  # since when a start is owed that no action could tell
+
+    # -- reading -----------------------------------------------------------------------------------
+
+    @property
+    def queue(self) -> tuple[str, ...]:
+        """The inputs that wait, next one first. Costs a copy: `waiting` is cheaper where the number is enough."""
+        return tuple(self._queue)
+
+    @property
+    def waiting(self) -> int:
+        return len(self._queue)
+
+    @property
+    def running(self) -> int:
+        return len(self._where)
+
+    @property
+    def containers(self) -> Mapping[str, Container]:
+        return MappingProxyType(self._containers)
+
+    @property
+    def active(self) -> bool:
+        return bool(self._queue or self._where)
+
+    def offer(self) -> str | None:
+        """Return the container that should take next, if one can.
+
+        One that works already and has room goes first, then the one that was idle for the shortest time: so
+        the others grow old and go. Modal does not say how it chooses.
+        """
+        if self._queue:
+            for names in (self._roomy, self._idle):
+                for name in reversed(names):
+                    if not self._retires(name):
+                        return name
+        return None
+
+    def next_tick(self) -> float | None:
+        """Return when `tick` may have something to do if nothing else happens before."""
+        if self._owed is not None:
+            return self._owed
+        if self._idle and self._spare() > 0 and self._up > self._floor:
+            return self._expiry(next(iter(self._idle)))
+        return None
+
+    # -- what happened -----------------------------------------------------------------------------
+
+    def arrived(self, now: float, input_id: str) -> list[Action]:
+        """Queue an input. One that is here already stays where it is."""
+        if input_id in self._queue or input_id in self._where:
+            return []
+        self._queue[input_id] = None
+        return self._settle(now)
+
+    def take(self, now: float, container: str, at_most: int) -> list[str]:
+        """Hand over the next inputs, up to the container's concurrency; none unless it is ready."""
+        held = self._containers.get(container)
+        if held is None or held.state != "ready" or not self._queue or self._retires(container):
+            return []
+        number = min(at_most, self.limits.concurrency - len(held.inputs), len(self._queue))
+        if number <= 0:
+            return []
+        taken = [self._queue.popitem(last=False)[0] for _ in range(number)]
+        self._unfile(container, held)
+        if not held.inputs:
+            held.since = now
+        held.inputs += taken
+        for input_id in taken:
+            self._where[input_id] = container
+        self._file(container, held)
+        if self._lacking() > 0:  # an idle one took what a working one had room for: the buffer is short
+            self._owed = now
+        return taken
+
+    def booted(self, now: float, container: str) -> list[Action]:
+        held = self._containers.get(container)
+        if held is None or held.state != "starting":
+            return []
+        self._unfile(container, held)
+        held.state, held.since, held.booted_at = "ready", now, now
+        self._file(container, held)
+        return self._settle(now)
+
+    def finished(self, now: float, container: str, input_id: str) -> list[Action]:
+        """Forget an input that this container held; one that it held no longer changes nothing."""
+        if self._where.get(input_id) != container:
+            return []
+        self._release(now, input_id)
+        return self._settle(now)
+
+    def cancelled(self, now: float, input_id: str) -> list[Action]:
+        """Forget an input, queued or running."""
+        if input_id in self._queue:
+            del self._queue[input_id]
+            self._rest(now)
+        elif input_id in self._where:
+            self._release(now, input_id)
+        return self._settle(now)
+
+    def lost(self, now: float, container: str) -> list[Action]:
+        """Forget a container that died; its inputs are the next ones, in their order.
+
+        A replacement is started at once if work waits for it, so whoever starts containers must end a
+        pool whose containers die while they start.
+        """
+        held = self._containers.get(container)
+        if held is None:
+            return []
+        self._unfile(container, held)
+        del self._containers[container]
+        for input_id in reversed(held.inputs):
+            del self._where[input_id]
+            self._queue[input_id] = None
+            self._queue.move_to_end(input_id, last=False)
+        return self._settle(now)
+
+    def gone(self, now: float, container: str) -> list[Action]:
+        """Forget a container that ended, as it was told or by itself."""
+        return self.lost(now, container)
+
+    def wanted(self, now: float) -> list[Action]:
+        """Have room for one input that will come soon, without queueing any and without a buffer.
+
+        What has room stays: the window of an idle container begins anew.
+        """
+        if self._room > len(self._queue):
+            return []
+        if len(self._idle) + len(self._starting) <= self._needed():
+            return self._start(now, min(1, self.limits.max_containers - len(self._containers)))
+        if self._idle:
+            name = next(reversed(self._idle))
+            self._containers[name].since = now
+        return []
+
+    def relimit(self, now: float, limits: Limits) -> list[Action]:
+        """Change the limits. Above a lower maximum, idle and starting containers stop at once, busy ones when done."""
+        self.limits = limits
+        idle = sorted((name for name, held in self._containers.items() if self._is_idle(held)), key=self._since)
+        for figures in (self._starting, self._idle, self._roomy):
+            figures.clear()
+        self._busy = self._room = 0
+        for name in idle:
+            self._file(name, self._containers[name])
+        for name, held in self._containers.items():
+            if not self._is_idle(held):
+                self._file(name, held)
+        return self._settle(now)
+
+    def tick(self, now: float) -> list[Action]:
+        """Start and stop what is due."""
+        return self._settle(now)
+
+    # -- the policy --------------------------------------------------------------------------------
+
+    @property
+    def _up(self) -> int:
+        return len(self._starting) + len(self._idle) + self._busy
+
+    @property
+    def _floor(self) -> int:
+        return min(self.limits.min_containers, self.limits.max_containers)
+
+    def _needed(self) -> int:
+        """Containers without inputs, starting ones included, that the queue is going to fill."""
+        beyond = len(self._queue) - self._room
+        return -(-beyond // self.limits.concurrency) if beyond > 0 else 0
+
+    def _spare(self) -> int:
+        """Containers without inputs that neither the queue nor the buffer asks for; negative: so many lack."""
+        buffer = self.limits.buffer_containers if self._queue or self._where else 0
+        return len(self._idle) + len(self._starting) - self._needed() - buffer
+
+    def _lacking(self) -> int:
+        """How many containers to start now. Stopping ones count: a small machine has no room for both."""
+        return min(max(-self._spare(), self._floor - self._up), self.limits.max_containers - len(self._containers))
+
+    def _settle(self, now: float) -> list[Action]:
+        self._owed = None
+        actions: list[Action] = []
+        if self._up > self.limits.max_containers:
+            above = [*self._idle, *self._starting][: self._up - self.limits.max_containers]
+            actions.extend(self._stop(now, name) for name in above)
+        lacking = self._lacking()
+        if lacking > 0:
+            return actions + self._start(now, lacking)
+        while self._idle and self._spare() > 0 and self._up > self._floor:
+            oldest = next(iter(self._idle))
+            if self._expiry(oldest) > now:
+                break
+            actions.append(self._stop(now, oldest))
+        return actions
+
+    def _expiry(self, container: str) -> float:
+        return self._containers[container].since + self.limits.scaledown_window
+
+    def _retires(self, container: str) -> bool:
+        """Whether it takes no more since the maximum was lowered: the youngest of those still up."""
+        over = self._up - self.limits.max_containers
+        if over <= 0:
+            return False
+        up = [name for name, held in self._containers.items() if held.state != "stopping"]
+        return container in up[-over:]
+
+    # -- keeping the books -------------------------------------------------------------------------
+
+    def _start(self, now: float, number: int) -> list[Action]:
+        actions: list[Action] = []
+        for _ in range(number):
+            self.started += 1
+            name = f"{self.name}-{self.started}"
+            self._containers[name] = Container("starting", now, [])
+            self._starting[name] = None
+            actions.append(Start(name))
+        return actions
+
+    def _stop(self, now: float, container: str) -> Action:
+        held = self._containers[container]
+        self._unfile(container, held)
+        held.state, held.since = "stopping", now
+        return Stop(container)
+
+    def _release(self, now: float, input_id: str) -> None:
+        name = self._where.pop(input_id)
+        held = self._containers[name]
+        self._unfile(name, held)
+        held.inputs.remove(input_id)
+        if not held.inputs:
+            held.since = now
+        self._file(name, held)
+        self._rest(now)
+
+    def _rest(self, now: float) -> None:
+        """The last input has left: what only the buffer held begins its window now, not long ago.
+
+        Else a buffer would end with every turn and start cold with the next one.
+        """
+        if self.limits.buffer_containers and not (self._queue or self._where):
+            held = [name for name in self._idle if self._expiry(name) <= now]
+            for name in held[-self.limits.buffer_containers :]:
+                self._containers[name].since = now
+                self._idle.move_to_end(name)
+
+    def _is_idle(self, held: Container) -> bool:
+        return held.state == "ready" and not held.inputs
+
+    def _since(self, container: str) -> float:
+        return self._containers[container].since
+
+    def _unfile(self, name: str, held: Container) -> None:
+        """Take a container out of the derived figures, before it changes."""
+        if held.state == "starting":
+            self._starting.pop(name, None)
+        elif held.state == "ready" and not held.inputs:
+            self._idle.pop(name, None)
+        elif held.state == "ready":
+            self._busy -= 1
+            if name in self._roomy:
+                del self._roomy[name]
+                self._room -= self.limits.concurrency - len(held.inputs)
+
+    def _file(self, name: str, held: Container) -> None:
+        """Put it back, as it is now."""
+        if held.state == "starting":
+            self._starting[name] = None
+        elif held.state == "ready" and not held.inputs:
+            self._idle[name] = None
+        elif held.state == "ready":
+            self._busy += 1
+            room = self.limits.concurrency - len(held.inputs)
+            if room > 0:
+                self._roomy[name] = None
+                self._room += room
