@@ -1,8 +1,10 @@
 """The settings of the program: read once from the environment, checked, and passed on as one Struct."""
 
 import os
+import re
 import secrets
 from collections.abc import Mapping
+from decimal import Decimal
 from pathlib import Path
 from typing import Literal
 
@@ -31,10 +33,13 @@ SETTINGS = (
     Setting("LLM_BASE_URL", "", "use this OpenAI-compatible endpoint instead of the embedded LLM"),
     Setting("LLM_API_KEY", "", "its key"),
     Setting("LLM_MODEL", "", "its model's name"),
+    Setting("LLM_PRICE_IN", "0", "what it asks for a million tokens read, in USD, for the ledger"),
+    Setting("LLM_PRICE_OUT", "0", "and for a million tokens written"),
     Setting("CORE_URL", "sqlite:///<DATA_DIR>/core.db", "database of chats: SQLite, MySQL or PostgreSQL"),
     Setting("DATA_DIR", "var", "where the database, the secret and made sounds are kept"),
     Setting("PARLEY_CACHE", "~/.cache/parley", "where model weights are kept"),
     Setting("SECRET_KEY", "made at first start, in DATA_DIR", "signs the guest cookie; 32 characters or more"),
+    Setting("OPERATOR_KEY", "", "opens /operator, the page of costs, to others than this machine; 32 characters or more"),
     Setting("PUBLIC_URL", "", "https address users see, when a proxy stands in front: cookies become Secure"),
     Setting("LOG_FORMAT", "auto", "`json`, `text`, or `auto`: text on a terminal"),
     Setting("BENCH", "0", "1 opens POST /bench/turn (scripted engines only)"),
@@ -50,10 +55,13 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     llm_base_url: str = ""
     llm_api_key: str = ""
     llm_model: str = ""
+    llm_price_in: Decimal = Decimal(0)  # USD for a million tokens, which is micro-dollars for one
+    llm_price_out: Decimal = Decimal(0)
     core_url: str = ""
     data_dir: Path = Path("var")
     cache_dir: Path = Path("~/.cache/parley")
     secret_key: str = ""
+    operator_key: str = ""
     public_url: str = ""
     log_format: Literal["auto", "json", "text"] = "auto"
     bench: bool = False
@@ -82,6 +90,12 @@ def read(env: Mapping[str, str] = os.environ) -> Config:
             raise ConfigError(f"{name}={value!r}: use a number from {low} to {high}")
         return int(value)
 
+    def usd(name: str) -> Decimal:
+        value = env.get(name) or "0"
+        if not re.fullmatch(r"\d{1,6}(\.\d{1,6})?", value, re.ASCII):
+            raise ConfigError(f"{name}={value!r}: use dollars for a million tokens, like 0.15")
+        return Decimal(value)
+
     data_dir = Path(env.get("DATA_DIR") or "var").expanduser().resolve()
     data_dir.mkdir(parents=True, exist_ok=True)
     cache = env.get("PARLEY_CACHE") or os.path.join(env.get("XDG_CACHE_HOME") or "~/.cache", "parley")
@@ -91,6 +105,9 @@ def read(env: Mapping[str, str] = os.environ) -> Config:
     public_url = env.get("PUBLIC_URL", "").rstrip("/")
     if public_url and not public_url.startswith(("https://", "http://")):
         raise ConfigError(f"PUBLIC_URL={public_url!r}: give the whole address, with https://")
+    operator_key = env.get("OPERATOR_KEY", "")
+    if operator_key and len(operator_key) < 32:
+        raise ConfigError("OPERATOR_KEY is too short: use 32 characters or more")
     return Config(
         host=env.get("HOST") or "127.0.0.1",
         port=number("PORT", 1, 65535),
@@ -100,10 +117,13 @@ def read(env: Mapping[str, str] = os.environ) -> Config:
         llm_base_url=base_url,
         llm_api_key=env.get("LLM_API_KEY", ""),
         llm_model=model,
+        llm_price_in=usd("LLM_PRICE_IN"),
+        llm_price_out=usd("LLM_PRICE_OUT"),
         core_url=env.get("CORE_URL") or f"sqlite:///{data_dir / 'core.db'}",
         data_dir=data_dir,
         cache_dir=Path(cache).expanduser(),
         secret_key=_secret(env, data_dir),
+        operator_key=operator_key,
         public_url=public_url,
         log_format=one_of("LOG_FORMAT", "auto", "json", "text"),  # type: ignore[arg-type]
         bench=one_of("BENCH", "0", "1") == "1",

@@ -9,6 +9,7 @@ import msgspec
 
 from db.chats import SqlChats
 from db.connect import connect
+from db.ledger import SqlLedger
 from db.migrate import upgrade
 from db.personas import SqlPersonas
 from domain.cards import load
@@ -16,6 +17,7 @@ from domain.persona import Persona
 from domain.ports import Chats, Clock, Embedder, Personas
 from domain.sounds import Sounds
 from domain.turns import Turns
+from domain.usage import Ledger
 from infra import models
 from infra.clock import SystemClock
 from infra.config import Config
@@ -37,6 +39,7 @@ class Services(msgspec.Struct, frozen=True):
     embedder: Embedder
     engines: Engines
     clock: Clock
+    ledger: Ledger
 
     async def start(self) -> None:
         """Wake the engines, then make the greetings; runs beside the serving of pages."""
@@ -70,4 +73,5 @@ def assemble(config: Config) -> Services:
     sounds = Sounds(speaker, chats, personas, FileShelf(config.data_dir / "sounds"))
     # The voice first: a warm shelf of greetings and the ear come next, the largest model last.
     engines = Engines((tts, asr, llm, embed))
-    return Services(config, turns, sounds, chats, personas, InlineEmbedder(embed), engines, clock)
+    ledger = SqlLedger(database)
+    return Services(config, turns, sounds, chats, personas, InlineEmbedder(embed), engines, clock, ledger)

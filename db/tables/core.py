@@ -1,9 +1,21 @@
-"""The tables behind CORE_URL: chats, what was said in them, and the characters.
+"""The tables behind CORE_URL: chats, what was said in them, the characters, and what calls cost.
 
-Every index serves a query of db/chats.py; tests/db/test_plans.py shows that each query but the purge's has its index.
+Every index serves a query of db/chats.py or db/ledger.py; tests/db/test_plans.py and tests/db/test_ledger_plans.py
+show that each query but the purge's has its index.
 """
 
-from sqlalchemy import Boolean, Column, ForeignKey, Index, Integer, MetaData, String, Table, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    UniqueConstraint,
+)
 
 from db.tables.types import TABLE_OPTIONS, Moment, Name, Words
 
@@ -76,5 +88,31 @@ personas = Table(
     Column("card", Words, nullable=False),  # JSON, a domain.persona.Persona
     Column("place", Integer),  # its place in the gallery; NULL: no longer shipped
     Column("removed_at", Moment),  # when the operator took it away
+    **TABLE_OPTIONS,
+)
+
+calls = Table(
+    "calls",
+    metadata,
+    # The ledger: rows are added and never changed. No foreign keys: it holds no words, only ids, and what was
+    # spent stays spent when a chat is purged.
+    Column("id", Name, primary_key=True),  # the caller's own, so that a call that is told twice is one row
+    Column("turn_id", Name, nullable=False),  # "" outside a turn
+    Column("kind", Name, nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("runtime", Name, nullable=False),
+    Column("remote_id", Name, nullable=False),
+    Column("container", Name, nullable=False),
+    Column("outcome", Name, nullable=False),
+    Column("engine_ms", BigInteger, nullable=False),
+    Column("audio_ms", BigInteger, nullable=False),
+    Column("tokens_in", BigInteger, nullable=False),
+    Column("tokens_out", BigInteger, nullable=False),
+    Column("price_class", Name, nullable=False),
+    Column("price_version", Name, nullable=False),
+    Column("microusd", BigInteger, nullable=False),
+    Index(None, "turn_id", "at"),
+    # With the two columns behind it, days and newest turns are read from the index alone.
+    Index(None, "at", "turn_id", "microusd"),
     **TABLE_OPTIONS,
 )

@@ -12,6 +12,7 @@ from litestar.testing import TestClient
 
 from db.chats import SqlChats
 from db.connect import connect
+from db.ledger import SqlLedger
 from db.personas import SqlPersonas
 from domain.sounds import Sounds
 from domain.turns import Turns
@@ -49,15 +50,16 @@ class House:
         self.ear, self.mind, self.mouth = Ear("Who are you?"), Mind("I am, ", "I think, a friend."), Mouth()
         engine = connect(self.config.core_url)
         self.chats, self.personas = SqlChats(engine), SqlPersonas(engine)
-        self.clock = SystemClock()
+        self.clock, self.ledger = SystemClock(), SqlLedger(engine)
         self.turns = Turns(self.ear, self.mind, self.mouth, self.chats, self.personas, self.clock)
         self.sounds = Sounds(self.mouth, self.chats, self.personas, FileShelf(folder / "sounds"))
         self.engines = Engines(
             [Engine("asr", "an ear", lambda: self.ear), Engine("tts", "a mouth", lambda: self.mouth)]
         )
         self.services = Services(
-            self.config, self.turns, self.sounds, self.chats, self.personas, Dumb(), self.engines, self.clock
-        )
+            self.config, self.turns, self.sounds, self.chats, self.personas, Dumb(), self.engines, self.clock,
+            self.ledger,
+        )  # fmt: skip
         self.app: Litestar = create_app(self.services)
 
     @contextmanager

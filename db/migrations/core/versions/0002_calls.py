@@ -1,0 +1,44 @@
+"""The ledger of function calls."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+from db.tables.types import Moment, Name
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+OPTIONS: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
+
+
+def upgrade() -> None:
+    op.create_table(
+        "calls",
+        sa.Column("id", Name(), nullable=False),
+        sa.Column("turn_id", Name(), nullable=False),
+        sa.Column("kind", Name(), nullable=False),
+        sa.Column("at", Moment(), nullable=False),
+        sa.Column("runtime", Name(), nullable=False),
+        sa.Column("remote_id", Name(), nullable=False),
+        sa.Column("container", Name(), nullable=False),
+        sa.Column("outcome", Name(), nullable=False),
+        sa.Column("engine_ms", sa.BigInteger(), nullable=False),
+        sa.Column("audio_ms", sa.BigInteger(), nullable=False),
+        sa.Column("tokens_in", sa.BigInteger(), nullable=False),
+        sa.Column("tokens_out", sa.BigInteger(), nullable=False),
+        sa.Column("price_class", Name(), nullable=False),
+        sa.Column("price_version", Name(), nullable=False),
+        sa.Column("microusd", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name="pk_calls"),
+        **OPTIONS,
+    )
+    op.create_index("ix_calls_turn_id_at", "calls", ["turn_id", "at"])
+    op.create_index("ix_calls_at_turn_id_microusd", "calls", ["at", "turn_id", "microusd"])
+
+
+def downgrade() -> None:
+    op.drop_table("calls")
