@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-OURS = ("domain", "functions", "db", "infra", "web")
+OURS = ("domain", "functions", "db", "infra", "web", "deploy")
 HEAVY = ("torch", "ctranslate2", "onnxruntime", "xllamacpp", "openai", "scipy", "misaki", "jieba")
 
 

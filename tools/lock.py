@@ -11,7 +11,12 @@ from tools.say import ROOT, Problem, guard, say
 UV = "uv==0.13.9"
 BUILD = ("setuptools==83.0.0",)
 HEADER = "# Made by `make lock` from pyproject.toml. Every file of a release is listed, so any system finds its own.\n"
-EXTRAS: dict[str, list[str]] = {"dev": ["models", "dev"], "models": ["models"], "base": []}  # the largest first
+EXTRAS: dict[str, list[str]] = {  # the largest first
+    "dev": ["models", "databases", "dev"],
+    "models": ["models"],
+    "databases": ["databases"],  # what a deployment adds to `base`, and the Dockerfile to `models`
+    "base": [],
+}
 
 
 def main() -> int:

@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
-OURS = ("characters", "db", "docs", "domain", "functions", "infra", "requirements", "tests", "tools", "web")
+OURS = ("characters", "db", "deploy", "docs", "domain", "functions", "infra", "requirements", "tests", "tools", "web")
 ANYWHERE = {"PATH", "TERM", "CI", "PYTHONWARNINGS", "GOMP_SPINCOUNT", "OMP_NUM_THREADS", "OMP_WAIT_POLICY"}
 
 

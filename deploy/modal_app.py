@@ -1,0 +1,69 @@
+"""The deployed app: every function, the web application, and the crawl. `make deploy` gives this module to Modal.
+
+Modal imports it twice: here, to learn what is declared, and in the containers of `web` and `crawl`. Hence no import
+of ours at the top that needs the web's packages, and no look at files that only the checkout has.
+"""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import modal
+
+from deploy.secrets import SECRETS, WEB
+from functions.app import app
+from functions.pools import KIND_SETTING, pools
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = ("characters", "db", "deploy", "domain", "functions", "infra", "web")
+NOT_SOURCE = ["**/__pycache__/**", "**/*.pyc"]
+DATA = "/data"  # a volume: sounds that were made once outlive the container
+EVERY = "*/30 * * * *"
+
+LOCK = ROOT / "requirements" / "databases.txt"
+
+_pools = pools()
+_laptop = os.environ.get(KIND_SETTING) == "laptop"
+# Passed as `env`, not baked into the image: the local plane has no images, and containers must agree with whoever
+# deployed about the pool table.
+_env: dict[str, str | None] = {
+    "RUNTIME": "modal",
+    "LOG_FORMAT": "json",
+    "DATA_DIR": "var" if _laptop else DATA,
+    KIND_SETTING: "laptop" if _laptop else "cloud",
+}
+_image = modal.Image.debian_slim(python_version="3.12").pip_install_from_requirements(
+    str(LOCK), extra_options="--require-hashes --no-deps"
+)
+for _name in SOURCE:
+    _image = _image.add_local_dir(ROOT / _name, f"/root/{_name}", ignore=NOT_SOURCE)
+_secrets = [modal.Secret.from_name(each.name, required_keys=list(each.must)) for each in SECRETS if each.name == WEB]
+_data = modal.Volume.from_name("parley-web", create_if_missing=True)
+
+
+def files() -> list[Path]:
+    """Return what the checkout has to hold for the image to be built."""
+    return [LOCK, *(ROOT / name for name in SOURCE)]
+
+
+@app.function(image=_image, secrets=_secrets, env=_env, volumes={DATA: _data}, **_pools["web"].declare())
+@modal.concurrent(max_inputs=_pools["web"].concurrency)
+@modal.asgi_app()
+def web() -> Any:
+    """Return the ASGI application; Modal calls this once per container."""
+    from deploy.site import site
+
+    return site(os.environ, web.get_web_url() or "")
+
+
+@app.function(
+    image=_image, secrets=_secrets, env=_env, schedule=modal.Cron(EVERY, timezone="UTC"), **_pools["crawl"].declare()
+)
+def crawl() -> str:
+    """Visit the sources that are due. A scheduled function takes no arguments."""
+    from domain.crawling import tell
+
+    said = tell((), datetime.now(UTC))
+    print(f"crawl: {said}", flush=True)
+    return said

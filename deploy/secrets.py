@@ -1,0 +1,66 @@
+"""The Modal secrets that a deployment needs, and what must stand in them."""
+
+from collections.abc import Mapping
+
+import msgspec
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+WEB = "parley-web"
+SERVERS = ("mysql", "mariadb", "postgresql", "postgres")
+LONG = 32  # characters of a key that nobody guesses
+
+
+class Needed(msgspec.Struct, frozen=True):
+    """One secret: the settings it must hold, and those it may."""
+
+    name: str
+    must: tuple[str, ...]
+    may: tuple[str, ...]
+    what_for: str
+
+
+SECRETS = (
+    Needed(
+        WEB,
+        ("CORE_URL", "SECRET_KEY", "OPERATOR_KEY"),
+        ("PUBLIC_URL", "LLM_PRICE_IN", "LLM_PRICE_OUT"),
+        "the web application: its database and its keys",
+    ),
+)
+
+
+def problems(env: Mapping[str, str]) -> list[str]:
+    """Return what keeps the web application from being deployed with these settings, in words for its operator.
+
+    None of the values is repeated: these lines go to logs.
+    """
+    found = [problem] if (problem := _database(env.get("CORE_URL", ""))) else []
+    found += [
+        f"{name} is missing or short: use {LONG} random characters or more, such as `openssl rand -base64 36` prints"
+        for name in ("SECRET_KEY", "OPERATOR_KEY")
+        if len(env.get(name, "")) < LONG
+    ]
+    if not (env.get("PUBLIC_URL") or "https://").startswith("https://"):
+        found.append("PUBLIC_URL must begin with https://: the guest cookie is sent over nothing else")
+    return found
+
+
+def _database(url: str) -> str:
+    if not url:
+        return "CORE_URL is missing: the URL of a MySQL or PostgreSQL database"
+    try:
+        target = make_url(url)
+    except ArgumentError:
+        return "CORE_URL cannot be read: use mysql://USER:PASSWORD@HOST/NAME or postgresql://..."
+    kind = target.get_backend_name()
+    if kind == "sqlite":
+        return (
+            "CORE_URL is a SQLite file: a container's disk goes with the container, and every conversation with it. "
+            "Use MySQL or PostgreSQL"
+        )
+    if kind not in SERVERS:
+        return f"CORE_URL: {kind} is no database we know, use MySQL or PostgreSQL"
+    if (target.host or "localhost") in ("localhost", "127.0.0.1", "::1"):
+        return "CORE_URL names this very machine as the host: the web application runs in a container far away from it"
+    return ""
