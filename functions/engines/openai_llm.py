@@ -1,116 +1,148 @@
-"""Any LLM behind an OpenAI-compatible endpoint (package `openai`, imported only when one is configured)."""
+"""Any LLM behind an OpenAI-compatible endpoint, with a second one for when the first does not answer."""
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
-from typing import Any
+import os
+import time
+from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
+
+import msgspec
 
 from domain.errors import Unavailable
 from domain.ports import Prompt
+from domain.usage import Usage
+from functions.engines import tokens
+from functions.engines.breaker import Breaker
+from functions.engines.openai_endpoint import Endpoint, EndpointFailed, Reply, close_later
 
 log = logging.getLogger(__name__)
-FIRST_TOKEN_S = 20.0  # all tries together
+FIRST_TOKEN_S = 20.0  # all tries together, those at the second provider too
+FIRST_SHARE = 0.4  # of that time, which the first provider gets while there is a second
 GAP_S = 20.0
-TRIES, BACKOFF_S = 3, 0.25
+LONGEST = 24  # characters per token asked for; an endpoint that ignores the limit is cut off there
 
 
-class _BrokenOff(Exception):
-    """The stream ended before the endpoint said that the reply had."""
+class Provider(msgspec.Struct, frozen=True):
+    """Where an LLM is, and what it is called there."""
+
+    base_url: str
+    model: str
+    api_key: str = ""
+
+    def __repr__(self) -> str:
+        return f"Provider({self.base_url!r}, {self.model!r})"  # never the key: reprs end in logs
 
 
 class OpenAiLlm:
-    """Implements domain.ports.Llm. The endpoint keeps its own prefix cache, so `prepare` has nothing to do."""
+    """Implements domain.ports.Llm. The endpoint keeps its own prefix cache, so `prepare` has nothing to do.
+
+    The fallback answers when the first provider fails before its first token; a first provider that keeps
+    failing is not asked for a while (functions/engines/breaker.py).
+    """
 
     continues = False
 
-    def __init__(self, base_url: str, api_key: str, model: str, first_token_s: float = FIRST_TOKEN_S) -> None:
-        import openai
-
-        self._client = openai.AsyncOpenAI(
-            base_url=base_url,
-            api_key=api_key or "none",
-            max_retries=0,  # we try again ourselves: a stream may also break before its first token
-            timeout=openai.Timeout(GAP_S, connect=5.0),
-        )
-        self._failures = (openai.OpenAIError, _BrokenOff)
-        self._passing = (openai.APIConnectionError, openai.InternalServerError, openai.RateLimitError, _BrokenOff)
-        self._bad_request = openai.BadRequestError
-        self._model = model
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        model: str,
+        first_token_s: float = FIRST_TOKEN_S,
+        fallback: Provider | None = None,
+        gap_s: float = GAP_S,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._first = Endpoint(base_url, api_key, model, gap_s)
+        self._second = Endpoint(fallback.base_url, fallback.api_key, fallback.model, gap_s) if fallback else None
+        self._breaker = Breaker("the first LLM provider", clock)
         self._first_token_s = first_token_s
-        self._refused: set[str] = set()  # parameters that this endpoint does not take
-        self._closing: set[asyncio.Task[None]] = set()
 
     async def reply(self, prompt: Prompt) -> AsyncGenerator[str, None]:
         """Yield deltas. Until the first one, what may pass is tried again; after it, a break is Unavailable."""
-        stream = None
+        async with aclosing(self.stream(prompt)) as stream:
+            async for item in stream:
+                if isinstance(item, str):
+                    yield item
+
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Usage, None]:
+        """Yield what `reply` does, and at the end the Usage, with the tokens as counted there.
+
+        An endpoint that does not count has them estimated from the text. No engine of ours works: engine_ms is 0.
+        """
+        reply = None
+        characters, said = 0, []
         try:
             async with asyncio.timeout(self._first_token_s):
-                stream, delta = await self._first(prompt)
-            while delta is not None:
+                reply, delta = await self._begin(prompt)
+            while delta is not None and characters <= prompt.max_tokens * LONGEST:
                 if delta:
+                    characters += len(delta)
+                    said.append(delta)
                     yield delta
-                delta = await _next(stream)
+                delta = await reply.next()
+            counted = reply.usage or (tokens.estimate_prompt(prompt), tokens.estimate("".join(said)))
+            yield Usage(0, tokens_in=counted[0], tokens_out=counted[1])
         except TimeoutError:
             raise Unavailable("engine_late", engine="llm") from None
-        except self._failures as error:
-            log.warning("the LLM endpoint failed: %s", type(error).__name__)
+        except EndpointFailed as error:
+            log.warning("the LLM endpoint failed: %s", error)
             raise Unavailable("llm_failed") from error
         finally:
-            if stream is not None:
-                # In a task of its own: whoever leaves a generator under cancellation must not wait here.
-                task = asyncio.get_running_loop().create_task(stream.close())
-                self._closing.add(task)
-                task.add_done_callback(self._closing.discard)
+            if reply is not None:
+                close_later(reply)
 
     async def prepare(self, prompt: Prompt) -> None:
         return
 
     async def close(self) -> None:
-        await self._client.close()
+        await self._first.close()
+        if self._second is not None:
+            await self._second.close()
 
-    async def _first(self, prompt: Prompt) -> tuple[Any, str | None]:
-        """Return the stream and its first words, None if it has none."""
-        for left in reversed(range(TRIES)):
-            stream = None
-            try:
-                stream = await self._ask(prompt)
-                while (delta := await _next(stream)) == "":
-                    continue
-                return stream, delta
-            except self._bad_request as error:
-                if error.param in self._refused or error.param not in ("max_tokens", "temperature"):
-                    raise
-                self._refused.add(error.param)
-            except self._passing:
-                if stream is not None:
-                    await stream.close()
-                if not left:
-                    raise
-                await asyncio.sleep(BACKOFF_S * 2 ** (TRIES - 1 - left))
-        raise Unavailable("llm_failed")
-
-    async def _ask(self, prompt: Prompt) -> Any:
-        messages: list[dict[str, str]] = [{"role": "system", "content": prompt.system}]
-        messages += [{"role": line.role, "content": line.text} for line in prompt.lines]
-        more: dict[str, Any] = {"max_tokens": prompt.max_tokens, "temperature": prompt.temperature}
-        more = {name: value for name, value in more.items() if name not in self._refused}
-        if "max_tokens" in self._refused:
-            more["max_completion_tokens"] = prompt.max_tokens
-        # The library's overloads cannot follow a dict of parameters.
-        create: Any = self._client.chat.completions.create
-        return await create(model=self._model, messages=messages, stream=True, **more)
+    async def _begin(self, prompt: Prompt) -> tuple[Reply, str | None]:
+        """Return the reply of whichever provider began one, and its first words."""
+        if self._second is None:
+            return await self._first.begin(prompt)
+        admitted = self._breaker.admit()
+        if admitted is None:
+            return await self._second.begin(prompt)
+        told = False
+        try:
+            async with asyncio.timeout(self._first_token_s * FIRST_SHARE):
+                begun = await self._first.begin(prompt)
+            self._breaker.worked()
+            return begun
+        except EndpointFailed as error:
+            # A refused prompt says that it is alive: another may be less particular, but it isn't left alone.
+            told = True
+            if error.about_request:
+                self._breaker.worked()
+            else:
+                self._breaker.failed(admitted)
+            log.warning("the first LLM provider failed (%s): the second is asked", error)
+        except TimeoutError:
+            told = True
+            self._breaker.failed(admitted)
+            log.warning("the first LLM provider is late: the second is asked")
+        finally:
+            if not told:
+                self._breaker.left(admitted)
+        return await self._second.begin(prompt)
 
 
-async def _next(stream: Any) -> str | None:
-    """Return the next delta, "" for an event without words, None at the end."""
-    try:
-        event = await anext(stream)
-    except StopAsyncIteration:
-        if not getattr(stream, "finished", False):
-            raise _BrokenOff from None
-        return None
-    for choice in event.choices[:1]:
-        if choice.finish_reason is not None:
-            stream.finished = True
-        return choice.delta.content or ""
-    return ""
+def from_environment(env: Mapping[str, str] = os.environ) -> OpenAiLlm:
+    """Return the LLM that LLM_BASE_URL, LLM_API_KEY, LLM_MODEL name, and LLM_FALLBACK_... beside it.
+
+    On Modal these come from a secret. Raises Unavailable("setting_missing") with the name of what is absent.
+    """
+
+    def provider(prefix: str) -> Provider:
+        for name in ("BASE_URL", "MODEL"):
+            if not env.get(prefix + name):
+                raise Unavailable("setting_missing", name=prefix + name)
+        return Provider(env[prefix + "BASE_URL"], env[prefix + "MODEL"], env.get(prefix + "API_KEY", ""))
+
+    first = provider("LLM_")
+    second = provider("LLM_FALLBACK_") if any(env.get(f"LLM_FALLBACK_{n}") for n in ("BASE_URL", "MODEL")) else None
+    return OpenAiLlm(first.base_url, first.api_key, first.model, fallback=second)
