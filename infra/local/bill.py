@@ -6,10 +6,12 @@ busy or idle; that is how Modal bills, and why scaledown windows cost money.
 """
 
 from collections.abc import Callable
+from datetime import date
 
 import msgspec
 
 from functions.pools import CLOUD, Pool
+from infra import prices
 
 HOUR_MS = 3_600_000
 KEPT = 500  # ended containers that can still be looked at one by one; the sums hold them all
@@ -46,8 +48,9 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
 class Bill:
     """Append-only. A container that is told to have ended twice ends once."""
 
-    def __init__(self, price: Price, as_if: Callable[[str], Pool] | None = None) -> None:
-        self._price = price
+    def __init__(self, price: Price | None = None, as_if: Callable[[str], Pool] | None = None) -> None:
+        """`price` is that of the newest list of infra/prices.toml unless another one is given."""
+        self._price = price or prices.at(date.today()).microusd
         self._as_if = as_if or as_if_deployed
         self._alive: dict[str, Stay] = {}
         self._ended: list[Stay] = []
