@@ -2,8 +2,9 @@
 
 import secrets
 import threading
+from collections import Counter
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime
 from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
@@ -12,6 +13,7 @@ import msgspec
 from domain.chat import Chat, Message, Reply
 from domain.errors import BadInput, Conflict, NotFound
 from domain.persona import Language, Persona
+from domain.usage import Call, CallKind, Day, Sum, TurnCost
 
 Given = ParamSpec("Given")
 Result = TypeVar("Result")
@@ -201,6 +203,76 @@ class MemoryPersonas:
         if persona_id not in self._known:
             raise NotFound("character_gone")
         self._removed.discard(persona_id)
+
+
+class MemoryLedger:
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._rows: dict[str, Call] = {}
+
+    def record(self, calls: Sequence[Call]) -> int:
+        for call in calls:
+            _row(call)
+        with self._lock:
+            before = len(self._rows)
+            for call in calls:
+                self._rows.setdefault(call.id, call)
+            return len(self._rows) - before
+
+    def turn(self, turn_id: str) -> list[Call]:
+        return [] if turn_id == "" else [call for call in self._sorted() if call.turn_id == turn_id]
+
+    def turns(self, limit: int = 50, before: datetime | None = None) -> list[TurnCost]:
+        by_turn: dict[str, list[Call]] = {}
+        for call in self._sorted():
+            by_turn.setdefault(call.turn_id, []).append(call)
+        by_turn.pop("", None)
+        costs = [
+            TurnCost(
+                turn_id, calls[0].at, len(calls), sum(c.engine_ms for c in calls), sum(c.microusd for c in calls)
+            )
+            for turn_id, calls in by_turn.items()
+        ]
+        costs.sort(key=lambda cost: (cost.at, cost.turn_id), reverse=True)
+        return [cost for cost in costs if before is None or cost.at < before][:limit]
+
+    def days(self, since: date) -> list[Day]:
+        calls = [call for call in self._sorted() if _day(call) >= since]
+        turns = Counter(day for day, turn_id in {(_day(call), call.turn_id) for call in calls} if turn_id)
+        spent: Counter[date] = Counter()
+        for call in calls:
+            spent[_day(call)] += call.microusd
+        many = Counter(map(_day, calls))
+        return [Day(day, turns[day], many[day], spent[day]) for day in sorted(many, reverse=True)]
+
+    def sums(self, since: date, until: date) -> list[Sum]:
+        kinds: dict[CallKind, Sum] = {}
+        for call in self._sorted():
+            if since <= _day(call) <= until:
+                old = kinds.get(call.kind, Sum(call.kind, 0, 0, 0, 0, 0, 0))
+                kinds[call.kind] = Sum(
+                    call.kind, old.calls + 1, old.engine_ms + call.engine_ms, old.audio_ms + call.audio_ms,
+                    old.tokens_in + call.tokens_in, old.tokens_out + call.tokens_out, old.microusd + call.microusd,
+                )  # fmt: skip
+        return [kinds[kind] for kind in sorted(kinds)]
+
+    def _sorted(self) -> list[Call]:
+        with self._lock:
+            return sorted(self._rows.values(), key=lambda call: (call.at, call.id))
+
+
+def _day(call: Call) -> date:
+    return call.at.astimezone(UTC).date()
+
+
+def _row(call: Call) -> None:
+    _names(call.id, call.kind, call.runtime, call.outcome, call.price_class, call.price_version)
+    _names(*filter(None, (call.turn_id, call.remote_id, call.container)))
+    for figure in (call.engine_ms, call.audio_ms, call.tokens_in, call.tokens_out, call.microusd):
+        if type(figure) is not int or not 0 <= figure < 2**63:
+            raise BadInput("form_bad")
+    if call.at.tzinfo is None:
+        raise BadInput("form_bad")
 
 
 def _readable(*texts: str) -> None:

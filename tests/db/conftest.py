@@ -13,11 +13,13 @@ from sqlalchemy.exc import OperationalError
 
 from db.chats import SqlChats
 from db.connect import connect
+from db.ledger import SqlLedger
 from db.migrate import upgrade
 from db.personas import SqlPersonas
 from db.tables.core import metadata
 from domain.ports import Chats
-from tests.fakes_stores import MemoryChats, MemoryPersonas
+from domain.usage import Ledger
+from tests.fakes_stores import MemoryChats, MemoryLedger, MemoryPersonas
 
 SERVERS = {
     "mysql": "mysql+pymysql://root@127.0.0.1:3306",
@@ -109,3 +111,12 @@ def personas(request: pytest.FixtureRequest) -> Iterator[SqlPersonas | MemoryPer
         return
     with emptied(request.getfixturevalue(request.param)) as engine:
         yield SqlPersonas(engine)
+
+
+@pytest.fixture(params=["memory", *SQL])
+def ledger(request: pytest.FixtureRequest) -> Iterator[Ledger]:
+    if request.param == "memory":
+        yield MemoryLedger()
+        return
+    with emptied(request.getfixturevalue(request.param)) as engine:
+        yield SqlLedger(engine)
