@@ -18,10 +18,16 @@ Vector = list[float]
 
 
 class Transcript(msgspec.Struct, frozen=True):
-    """What was heard. `text` is empty when there was no speech."""
+    """What was heard. `text` is empty when there was no speech, and never holds an engine's tags.
+
+    An engine that does not listen for the other two leaves them empty: `emotion` is how it was said ("happy",
+    "neutral"), `sounds` are what else was to be heard ("laughter", "music"), in order.
+    """
 
     text: str
     language: Language
+    emotion: str = ""
+    sounds: tuple[str, ...] = ()
 
 
 class Prompt(msgspec.Struct, frozen=True):
