@@ -8,28 +8,22 @@ from modal_proto import api_pb2
 
 @dataclass(eq=False)
 class Function:
-    """One function id: a function, a class's service function, or one of its variants (parameters, with_options)."""
+    """One function id: a function, a class's service function, or one of its variants (parameters, with_options).
+
+    The id outlives deploys, so handles that clients hold keep working; `definition` is the one in force.
+    """
 
     id: str
     app_id: str
     name: str  # the tag within its app: `hello`, or `Voice.*` for a class
-    definition: api_pb2.Function  # what FunctionCreate said; with options merged in for a variant
-    metadata: api_pb2.FunctionHandleMetadata
-    version: int = 0  # of the app that deployed it
+    definition: api_pb2.Function = field(default_factory=api_pb2.Function)
+    staged: api_pb2.Function | None = None  # of a deploy that has not been published yet
+    request: api_pb2.FunctionCreateRequest | None = None  # as it came: the deployed contract
+    version: int = 0  # of the app whose deploy brought the definition in force
     base_id: str = ""  # the function that a variant was made from
     params: bytes = b""  # serialized modal.parameter values of a variant
-    retired: bool = False  # a later deploy replaced it: its containers drain
+    options: api_pb2.FunctionOptions = field(default_factory=api_pb2.FunctionOptions)  # of a variant
     overrides: api_pb2.AutoscalerSettings = field(default_factory=api_pb2.AutoscalerSettings)  # autoscaler.update
-
-
-@dataclass(eq=False)
-class Klass:
-    """One class id, and the function that serves its methods."""
-
-    id: str
-    app_id: str
-    name: str
-    metadata: api_pb2.ClassHandleMetadata
 
 
 @dataclass(eq=False)
@@ -38,11 +32,14 @@ class App:
 
     id: str
     name: str = ""  # empty while it is ephemeral or not yet published
+    environment: str = ""
     version: int = 0
     deployed: bool = False
     stopped: bool = False
     functions: dict[str, str] = field(default_factory=dict)
     classes: dict[str, str] = field(default_factory=dict)
+    made: dict[str, str] = field(default_factory=dict)  # tag -> id of every function ever made: a tag keeps its id
+    objects: list[str] = field(default_factory=list)  # ids of images, mounts, secrets ... it was deployed with
 
 
 class Apps:
@@ -52,8 +49,7 @@ class Apps:
         self.by_id: dict[str, App] = {}
         self.by_name: dict[tuple[str, str], App] = {}
         self.functions: dict[str, Function] = {}
-        self.classes: dict[str, Klass] = {}
-        self.objects: dict[str, list[str]] = {}  # app id -> ids of images, secrets, volumes ... made for it
+        self.variants: dict[tuple[str, bytes, bytes], Function] = {}  # by base, parameters, options
         self._made = 0
 
     def new_id(self, prefix: str) -> str:
@@ -67,3 +63,7 @@ class Apps:
             if app.deployed and not app.stopped:
                 for function_id in app.functions.values():
                     yield self.functions[function_id]
+
+    def variants_of(self, function: Function) -> list[Function]:
+        """Return the functions that were made from this one."""
+        return [variant for variant in self.variants.values() if variant.base_id == function.id]

@@ -9,18 +9,22 @@ schedules, dashboard) are modules with `part(plane)`, an async context manager t
 
 import asyncio
 import importlib
+import importlib.util
 import logging
-import os
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Collection, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infra.local.apps import Apps
 from infra.local.bell import Bell
 
+from infra.local.sources import Sources
+
 if TYPE_CHECKING:
+    from infra.local.autoscaler import Autoscaler
     from infra.local.bill import Bill
     from infra.local.calls import Calls
     from infra.local.containers import Containers
@@ -36,13 +40,23 @@ PARTS = ("blobs", "web", "schedules", "dashboard")  # modules of infra.local, st
 class Plane:
     """Shared state. One event loop, so nothing here is locked."""
 
-    def __init__(self, folder: Path, faults: "Faults", pools: str = "laptop", dashboard_port: int = 0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        faults: "Faults",
+        pools: str = "laptop",
+        dashboard_port: int = 0,
+        passed: Collection[str] = (),
+    ) -> None:
+        from infra import prices
+        from infra.local.autoscaler import Autoscaler
         from infra.local.bill import Bill
         from infra.local.calls import Calls
         from infra.local.containers import Containers
 
         self.folder = folder  # container logs, sockets, blobs, volumes: of this run only
         self.kind = pools  # PARLEY_POOLS of every container and of who deploys
+        self.passed = frozenset(passed)  # environment variables of this process that containers see too
         self.faults = faults
         self.unknown: list[str] = []  # RPCs that nothing here answers, by name; empty after the test suite
         self.cold_starts = 0
@@ -54,8 +68,10 @@ class Plane:
         self.apps = Apps()
         self.pools: dict[str, PoolState] = {}  # by function id; only functions that were called or must be warm
         self.calls: Calls = Calls(self)
+        self.autoscaler: Autoscaler = Autoscaler(self)
         self.containers: Containers = Containers(self)
-        self.bill: Bill = Bill()
+        self.sources = Sources(folder)
+        self.bill: Bill = Bill(prices.at(date.today()).microusd)
         self.deployed = Bell()  # rung after every AppPublish: schedules look again
         self.parts: dict[str, Any] = {}  # a part may leave its object here by its module's name (blobs, objects)
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -95,7 +111,13 @@ class Plane:
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, folder: Path, faults: "Faults | None" = None, port: int = 0, pools: str = "laptop", dashboard_port: int = 0
+        cls,
+        folder: Path,
+        faults: "Faults | None" = None,
+        port: int = 0,
+        pools: str = "laptop",
+        dashboard_port: int = 0,
+        passed: Collection[str] = (),
     ) -> AsyncIterator["Plane"]:
         """Start it all on loopback; on leaving, end every container, then the rest."""
         from infra.local.faults import Faults
@@ -103,13 +125,16 @@ class Plane:
 
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "modal.toml").write_text("")
-        plane = cls(folder, faults or Faults(), pools, dashboard_port)
+        plane = cls(folder, faults or Faults(), pools, dashboard_port, passed)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(plane._cancel_tasks)
             await stack.enter_async_context(serve(plane, port))
             for name in PARTS:
+                if importlib.util.find_spec(f"infra.local.{name}") is None:
+                    continue
                 module = importlib.import_module(f"infra.local.{name}")
                 await stack.enter_async_context(module.part(plane))
+            plane.spawn(plane.autoscaler.run(), "autoscaler")
             stack.push_async_callback(plane.containers.close)
             log.info("the local plane listens on %s", plane.url)
             yield plane
@@ -120,7 +145,3 @@ class Plane:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-
-def environment() -> dict[str, str]:
-    """Return this process's environment without anything that would lead a client to real Modal."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("MODAL_")}

@@ -11,7 +11,7 @@ import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from grpclib import GRPCError, Status
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("infra.local")
 
-GROUPS = ("rpc_apps", "rpc_calls", "rpc_containers", "rpc_objects")  # modules of infra.local, each with GROUPS
+GROUPS = ("rpc_apps", "rpc_functions", "rpc_images", "rpc_calls", "rpc_containers", "rpc_objects")  # modules of infra.local, each with GROUPS
 SERVICE = "/modal.client.ModalClient/"
 
 
@@ -37,6 +37,7 @@ class Caller:
     container: "Container | None" = None
 
 
+@cache
 def contract() -> Mapping[str, Handler]:
     """Return path -> (method, cardinality, request type, reply type) of the whole service, as the wheel declares it."""
     # Every method is abstract; a subclass with all of them present is enough to read the table.
