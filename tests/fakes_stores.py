@@ -269,7 +269,7 @@ def _row(call: Call) -> None:
     _names(call.id, call.kind, call.runtime, call.outcome, call.price_class, call.price_version)
     _names(*filter(None, (call.turn_id, call.remote_id, call.container)))
     for figure in (call.engine_ms, call.audio_ms, call.tokens_in, call.tokens_out, call.microusd):
-        if type(figure) is not int or not 0 <= figure < 2**63:
+        if type(figure) is not int or not 0 <= figure < 2**56:
             raise BadInput("form_bad")
     if call.at.tzinfo is None:
         raise BadInput("form_bad")

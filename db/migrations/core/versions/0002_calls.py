@@ -1,4 +1,4 @@
-"""The ledger of function calls."""
+"""The ledger of function calls, and what they come to by day."""
 
 from typing import Any
 
@@ -37,8 +37,23 @@ def upgrade() -> None:
         **OPTIONS,
     )
     op.create_index("ix_calls_turn_id_at", "calls", ["turn_id", "at"])
-    op.create_index("ix_calls_at_turn_id_microusd", "calls", ["at", "turn_id", "microusd"])
+    op.create_index("ix_calls_at_turn_id", "calls", ["at", "turn_id"])
+    op.create_table(
+        "call_days",
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("kind", Name(), nullable=False),
+        sa.Column("turns", sa.BigInteger(), nullable=False),
+        sa.Column("calls", sa.BigInteger(), nullable=False),
+        sa.Column("engine_ms", sa.BigInteger(), nullable=False),
+        sa.Column("audio_ms", sa.BigInteger(), nullable=False),
+        sa.Column("tokens_in", sa.BigInteger(), nullable=False),
+        sa.Column("tokens_out", sa.BigInteger(), nullable=False),
+        sa.Column("microusd", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("day", "kind", name="pk_call_days"),
+        **OPTIONS,
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("call_days")
     op.drop_table("calls")
