@@ -10,7 +10,7 @@ from pathlib import Path
 
 import modal
 
-from deploy import checks, envfile
+from deploy import checks, envfile, table
 from deploy.secrets import SECRETS, Needed, problems
 from functions.pools import KIND_SETTING
 
@@ -23,7 +23,11 @@ def main(arguments: list[str]) -> int:
     ask = argparse.ArgumentParser(prog="make deploy ARGS=...", description=__doc__)
     ask.add_argument("--check", action="store_true", help="check what needs no account, deploy nothing")
     ask.add_argument("--secrets", type=Path, metavar="FILE", help="put the settings of FILE into Modal's secrets first")
+    ask.add_argument("--pools", action="store_true", help="print the table of docs/deploy.md, and do no more")
     given = ask.parse_args(arguments)
+    if given.pools:
+        print(table.markdown())
+        return 0
     os.environ[KIND_SETTING] = os.environ.get(KIND_SETTING) or "cloud"
     try:
         for line in checks.offline():
@@ -46,7 +50,7 @@ def main(arguments: list[str]) -> int:
 
 def _table() -> None:
     print(f"\n  {'function':<10}{'machine':<40}{'containers':<18}{'idle':<8}inputs at once")
-    for row in checks.rows():
+    for row in table.rows():
         print(f"  {row.name:<10}{row.machine:<40}{row.containers:<18}{row.idle:<8}{row.inputs}")
     print()
 

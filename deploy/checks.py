@@ -6,49 +6,15 @@ from datetime import UTC, datetime
 
 import modal
 import modal.config
-import msgspec
 from cronsim import CronSim, CronSimError
 
 from deploy.secrets import SECRETS, Needed
-from functions.pools import CLOUD, Pool
 
 MODAL = (1, 6)  # the release line that the pinned client, the tests and the local plane speak
 
 
 class Trouble(Exception):
     """Why nothing was deployed, and what to do about it, in a few lines."""
-
-
-class Row(msgspec.Struct, frozen=True):
-    """One line of the pool table, as people read it."""
-
-    name: str
-    machine: str
-    containers: str
-    idle: str
-    inputs: str
-    limit: str
-
-
-def rows() -> list[Row]:
-    return [_row(name, pool) for name, pool in CLOUD.items()]
-
-
-def _row(name: str, pool: Pool) -> Row:
-    gpu = f"{' or '.join(pool.gpu)}, " if pool.gpu else ""
-    cores = f"{pool.cpu:g} core" if pool.cpu == 1 else f"{pool.cpu:g} cores"
-    machine = f"{gpu}{cores}, {pool.memory:,} MiB"
-    containers = f"{pool.min_containers} to {pool.max_containers}"
-    spare = f", {pool.buffer_containers} spare" if pool.buffer_containers else ""
-    batch = f", batches of {pool.batch.size} within {pool.batch.wait_ms} ms" if pool.batch else ""
-    return Row(
-        name=name,
-        machine=machine,
-        containers=containers + spare,
-        idle=f"{pool.scaledown_window:,} s",
-        inputs=f"{pool.concurrency:,}{batch}",
-        limit=f"{pool.timeout:,} s",
-    )
 
 
 def offline() -> list[str]:

@@ -12,12 +12,12 @@ from typing import Any
 import modal
 
 from deploy.secrets import SECRETS, WEB
-from functions.app import app
+from functions import images
+from functions.app import app as app  # Modal looks for this name here
 from functions.pools import KIND_SETTING, pools
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ("characters", "db", "deploy", "domain", "functions", "infra", "web")
-NOT_SOURCE = ["**/__pycache__/**", "**/*.pyc"]
 DATA = "/data"  # a volume: sounds that were made once outlive the container
 EVERY = "*/30 * * * *"
 
@@ -28,23 +28,23 @@ _laptop = os.environ.get(KIND_SETTING) == "laptop"
 # Passed as `env`, not baked into the image: the local plane has no images, and containers must agree with whoever
 # deployed about the pool table.
 _env: dict[str, str | None] = {
-    "RUNTIME": "modal",
+    "RUNTIME": "local" if _laptop else "modal",
     "LOG_FORMAT": "json",
     "DATA_DIR": "var" if _laptop else DATA,
     KIND_SETTING: "laptop" if _laptop else "cloud",
 }
-_image = modal.Image.debian_slim(python_version="3.12").pip_install_from_requirements(
+_image = modal.Image.debian_slim(python_version=images.PYTHON).pip_install_from_requirements(
     str(LOCK), extra_options="--require-hashes --no-deps"
 )
 for _name in SOURCE:
-    _image = _image.add_local_dir(ROOT / _name, f"/root/{_name}", ignore=NOT_SOURCE)
+    _image = _image.add_local_dir(ROOT / _name, f"/root/{_name}", ignore=images.NOT_SOURCE)
 _secrets = [modal.Secret.from_name(each.name, required_keys=list(each.must)) for each in SECRETS if each.name == WEB]
 _data = modal.Volume.from_name("parley-web", create_if_missing=True)
 
 
 def files() -> list[Path]:
-    """Return what the checkout has to hold for the image to be built."""
-    return [LOCK, *(ROOT / name for name in SOURCE)]
+    """Return what the checkout has to hold for the images to be built."""
+    return list(dict.fromkeys([LOCK, *(ROOT / name for name in SOURCE), *images.files()]))
 
 
 @app.function(image=_image, secrets=_secrets, env=_env, volumes={DATA: _data}, **_pools["web"].declare())

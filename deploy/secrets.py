@@ -24,8 +24,8 @@ SECRETS = (
     Needed(
         WEB,
         ("CORE_URL", "SECRET_KEY", "OPERATOR_KEY"),
-        ("PUBLIC_URL", "LLM_PRICE_IN", "LLM_PRICE_OUT"),
-        "the web application: its database and its keys",
+        ("PUBLIC_URL", "LLM_BASE_URL", "LLM_API_KEY", "LLM_MODEL", "LLM_PRICE_IN", "LLM_PRICE_OUT"),
+        "the web application: its database, its keys, and the LLM that it asks",
     ),
 )
 
@@ -41,6 +41,8 @@ def problems(env: Mapping[str, str]) -> list[str]:
         for name in ("SECRET_KEY", "OPERATOR_KEY")
         if len(env.get(name, "")) < LONG
     ]
+    if env.get("LLM_BASE_URL") and not env.get("LLM_MODEL"):
+        found.append("LLM_BASE_URL is set: LLM_MODEL must name the model to use there")
     if not (env.get("PUBLIC_URL") or "https://").startswith("https://"):
         found.append("PUBLIC_URL must begin with https://: the guest cookie is sent over nothing else")
     return found
