@@ -1,6 +1,6 @@
-"""An app for the tests of the local plane: one function for each thing that a function can do.
+"""An app for the tests of the local plane: one function for each thing that functions can do.
 
-It is deployed by `modal deploy` and imported again in each container, as any other app.
+It is deployed by `modal deploy` and imported again in each container, as any other app is.
 """
 
 import asyncio
@@ -12,33 +12,202 @@ from pathlib import Path
 import modal
 
 app = modal.App("sample")
-secret = modal.Secret.from_dict({"SAMPLE_SECRET": "a word"})
+image = modal.Image.debian_slim().env({"SAMPLE_IMAGE": "an image's word"})
+secret = modal.Secret.from_dict({"SAMPLE_SECRET": "a secret word"})
 
 
-def note(name: str, text: str) -> None:
-    """Leave a line where the test looks for it; SAMPLE_NOTES comes from the machine."""
+class Sulking(Exception):
+    """An error that only this app has."""
+
+    def __init__(self, why: str, seconds: int) -> None:
+        super().__init__(why, seconds)
+        self.seconds = seconds
+
+
+def note(name: str, text: object) -> None:
+    """Leave a line where the tests look for it."""
     with (Path(os.environ["PARLEY_SAMPLE_NOTES"]) / name).open("a") as file:
         file.write(f"{text}\n")
 
 
-@app.function(secrets=[secret], scaledown_window=60)
+def notes(name: str) -> list[str]:
+    path = Path(os.environ["PARLEY_SAMPLE_NOTES"]) / name
+    return path.read_text().splitlines() if path.exists() else []
+
+
+@app.function(image=image, secrets=[secret])
 def square(x: int) -> int:
     return x * x
 
 
-@app.cls(max_containers=1, scaledown_window=60)
+@app.function(image=image, secrets=[secret])
+def surroundings(names: list[str]) -> dict[str, str | None]:
+    return {name: os.environ.get(name) for name in names} | {"cwd": str(Path.cwd()), "file": __file__}
+
+
+@app.function()
+def sulk() -> None:
+    raise Sulking("not today", 7)
+
+
+@app.function(retries=modal.Retries(max_retries=2, initial_delay=0.0))
+def third_time(key: str) -> int:
+    note(key, os.getpid())
+    if len(notes(key)) < 3:
+        raise ValueError(f"try {len(notes(key))}")
+    return len(notes(key))
+
+
+@app.function(timeout=1)
+def slow(seconds: float) -> str:
+    time.sleep(seconds)
+    return "in time"
+
+
+@app.cls(max_containers=1, enable_memory_snapshot=True)
 @modal.concurrent(max_inputs=8)
 class Echo:
+    @modal.enter(snap=True)
+    def first(self) -> None:
+        self.steps = ["snap"]
+
     @modal.enter()
-    def load(self) -> None:
-        self.ready = "ready"
+    async def load(self) -> None:
+        self.steps.append("enter")
 
     @modal.method()
     async def say(self, data: bytes) -> bytes:
         return data
 
     @modal.method()
-    async def count(self, n: int) -> AsyncIterator[float]:
+    async def hooks(self) -> list[str]:
+        return self.steps
+
+    @modal.method()
+    async def where(self) -> int:
+        return os.getpid()
+
+    @modal.method()
+    async def count(self, n: int, pause: float = 0.01) -> AsyncIterator[float]:
         for _ in range(n):
             yield time.time()
-            await asyncio.sleep(0.01)
+            await asyncio.sleep(pause)
+
+    @modal.method()
+    async def forever(self, key: str) -> AsyncIterator[str | None]:
+        """The first item is the call's id: leaving the loop cancels nothing, but the id can."""
+        yield modal.current_function_call_id()
+        try:
+            while True:
+                await asyncio.sleep(0.005)
+                yield None
+        finally:
+            note(key, time.time())
+
+    @modal.method()
+    async def hang(self, key: str) -> None:
+        note(f"{key}-began", time.time())
+        try:
+            await asyncio.sleep(60)
+        finally:
+            note(key, time.time())
+
+
+@app.cls(max_containers=1)
+class Plain:
+    """One input at a time, and code that nothing can interrupt but a signal."""
+
+    @modal.method()
+    def letters(self, text: str) -> Iterator[str]:
+        yield from text
+
+    @modal.method()
+    def sleep(self, key: str) -> None:
+        note(key, os.getpid())
+        time.sleep(60)
+
+
+@app.cls(max_containers=2)
+@modal.concurrent(max_inputs=4)
+class Crowd:
+    @modal.method()
+    async def turn(self, n: int) -> tuple[int, int]:
+        await asyncio.sleep(0.02)
+        note("crowd", n)
+        return n, os.getpid()
+
+
+@app.cls(max_containers=1)
+class Together:
+    @modal.batched(max_batch_size=4, wait_ms=300)
+    async def add(self, a: list[int], b: list[int]) -> list[tuple[int, int]]:
+        return [(x + y, len(a)) for x, y in zip(a, b, strict=True)]
+
+
+@app.cls(max_containers=1)
+class Greeter:
+    word: str = modal.parameter()
+    times: int = modal.parameter(default=1)
+
+    @modal.method()
+    def greet(self, name: str) -> tuple[str, int]:
+        return f"{' '.join([self.word] * self.times)} {name}", os.getpid()
+
+
+@app.cls(scaledown_window=2, max_containers=1)
+class Brief:
+    @modal.enter()
+    def begin(self) -> None:
+        note("brief", "enter")
+
+    @modal.method()
+    def hello(self) -> int:
+        return os.getpid()
+
+    @modal.exit()
+    def end(self) -> None:
+        note("brief", "exit")
+
+
+@app.cls(max_containers=1, timeout=30)
+@modal.concurrent(max_inputs=4)
+class Mortal:
+    """What the tests kill."""
+
+    @modal.method()
+    async def once(self, key: str) -> int:
+        """Hang the first time, answer the second."""
+        note(key, os.getpid())
+        if len(notes(key)) == 1:
+            await asyncio.sleep(60)
+        return os.getpid()
+
+    @modal.method()
+    async def stream(self, key: str) -> AsyncIterator[int]:
+        note(key, os.getpid())
+        for n in range(3):
+            yield n
+        await asyncio.sleep(60)
+
+
+@app.cls(max_containers=1)
+class Broken:
+    @modal.enter()
+    def load(self) -> None:
+        note("broken", os.getpid())
+        raise Sulking("no weights here", 3)
+
+    @modal.method()
+    def hello(self) -> str:
+        return "never"
+
+
+@app.cls(max_containers=1, startup_timeout=1)
+class Sleepy:
+    @modal.enter()
+    def load(self) -> None:
+        time.sleep(60)
+
+    @modal.method()
+    def hello(self) -> str:
+        return "never"

@@ -1,0 +1,112 @@
+"""A local plane in a thread of its own, with the sample app deployed by the real command line."""
+
+import asyncio
+import os
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import modal
+
+from infra.local.__main__ import deploy
+from infra.local.containers import Container
+from infra.local.plane import Plane
+
+T = TypeVar("T")
+
+
+class Live:
+    """The plane, the client that talks to it, and where the sample app leaves its notes."""
+
+    def __init__(self, plane: Plane, loop: asyncio.AbstractEventLoop, client: modal.Client, notes: Path) -> None:
+        self.plane = plane
+        self.client = client
+        self._loop = loop
+        self._notes = notes
+
+    def do(self, work: Callable[[Plane], Awaitable[T]]) -> T:
+        """Run something in the plane's own loop."""
+
+        async def run() -> T:
+            return await work(self.plane)
+
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(60)
+
+    def function(self, name: str) -> modal.Function:
+        return modal.Function.from_name("sample", name, client=self.client)
+
+    def cls(self, name: str) -> modal.Cls:
+        return modal.Cls.from_name("sample", name, client=self.client)
+
+    def notes(self, name: str) -> list[str]:
+        path = self._notes / name
+        return path.read_text().splitlines() if path.exists() else []
+
+    async def noted(self, name: str, lines: int = 1, seconds: float = 20) -> list[str]:
+        """Wait until there are so many lines."""
+        deadline = time.monotonic() + seconds
+        while len(found := self.notes(name)) < lines:
+            assert time.monotonic() < deadline, f"{name}: {found}"
+            await asyncio.sleep(0.005)
+        return found
+
+    def containers(self, name: str) -> list[Container]:
+        """Those of a class or function that live now."""
+        return [c for c in list(self.plane.containers.by_id.values()) if c.function.name.removesuffix(".*") == name]
+
+    async def until(self, true: Callable[[], bool], seconds: float = 20) -> None:
+        deadline = time.monotonic() + seconds
+        while not true():
+            assert time.monotonic() < deadline, "it never came true"
+            await asyncio.sleep(0.01)
+
+
+@contextmanager
+def living(folder: Path) -> Iterator[Live]:
+    """Start it, deploy the sample app, and end it all."""
+    notes = folder / "notes"
+    notes.mkdir()
+    before = dict(os.environ)
+    os.environ["PARLEY_SAMPLE_NOTES"] = str(notes)
+    ready, enough = threading.Event(), []
+    failure: list[BaseException] = []
+    found: list[tuple[Plane, asyncio.AbstractEventLoop]] = []
+
+    async def main() -> None:
+        leave = asyncio.Event()
+        loop = asyncio.get_running_loop()
+        enough.append(lambda: loop.call_soon_threadsafe(leave.set))
+        async with Plane.open(folder / "plane") as plane:
+            await deploy(plane, "tests.infra.local.sample")
+            found.append((plane, loop))
+            ready.set()
+            await leave.wait()
+
+    def thread() -> None:
+        try:
+            asyncio.run(main())
+        except BaseException as error:  # noqa: BLE001 - told by the main thread
+            failure.append(error)
+        finally:
+            ready.set()
+
+    runner = threading.Thread(target=thread, name="plane")
+    runner.start()
+    try:
+        ready.wait(60)
+        if failure:
+            raise failure[0]
+        plane, loop = found[0]
+        os.environ.update(plane.client_env())
+        client = modal.Client.from_credentials("ak-local", "as-local")
+        yield Live(plane, loop, client, notes)
+        client.close()
+    finally:
+        enough[0]()
+        runner.join(30)
+        os.environ.clear()
+        os.environ.update(before)
+    assert not runner.is_alive()
