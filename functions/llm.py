@@ -6,20 +6,24 @@ import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, aclosing
-from pathlib import Path
 from typing import Protocol
 
-from domain.errors import Unavailable
+from domain.errors import ParleyError, Unavailable
 from domain.ports import Prompt
-from functions import offload
+from domain.usage import Meter
+from functions import checked, offload
 from functions.engine_room import EngineRoom
-from functions.engines.llama import CHORE, REPLY, LlamaLlm
+from functions.engines.llama import CHORE, REPLY, Cost
+from functions.gate import Gate
 
 log = logging.getLogger(__name__)
 SUMMARY = "summary"  # the chat id of work nobody waits for
+MOST = 64  # calls inside
 
 
 class Engine(Protocol):
+    cost: Cost  # of the last call that ended
+
     def reply(self, prompt: Prompt, stop: threading.Event, level: int = REPLY) -> Iterator[str]: ...
 
     def prepare(self, prompt: Prompt, stop: threading.Event) -> None: ...
@@ -32,10 +36,9 @@ class LlmHandler:
 
     continues = True
 
-    def __init__(
-        self, path: Path, threads: int, context: int = 4096, engine: Callable[[Path, int, int], Engine] = LlamaLlm
-    ) -> None:
-        self._room = EngineRoom[Engine]("llm", lambda: engine(path, threads, context))
+    def __init__(self, make: Callable[[], Engine]) -> None:
+        self._room = EngineRoom[Engine]("llm", make)
+        self._gate = Gate("llm", MOST)
         # Threads of their own, or what is less urgent would hold the queue against what is more so;
         # which of them may compute is the engine's business.
         self._readers = ThreadPoolExecutor(1, "llm-prepare")
@@ -50,28 +53,38 @@ class LlmHandler:
             pool.shutdown(wait=False, cancel_futures=True)
         self._room.close()
 
-    async def reply(self, prompt: Prompt) -> AsyncGenerator[str, None]:
+    async def reply(self, prompt: Prompt, meter: Meter | None = None) -> AsyncGenerator[str, None]:
+        meter = meter or Meter()
+        checked.prompt(prompt)
         chore = prompt.chat_id == SUMMARY
         if not chore:
             self._forget(prompt.chat_id)
 
         def deltas(stop: threading.Event) -> Iterator[str]:
-            return self._room.engine().reply(prompt, stop, CHORE if chore else REPLY)
+            engine = self._room.engine()
+            yield from engine.reply(prompt, stop, CHORE if chore else REPLY)
+            meter.tokens_in = engine.cost.cached + engine.cost.read
 
-        try:
-            async with aclosing(offload.stream(self._chores if chore else self._room.pool, deltas)) as stream:
-                async for delta in stream:
-                    yield delta
-        except Exception as error:
-            log.exception("the LLM failed")
-            raise Unavailable("llm_failed") from error
+        with self._gate.through():
+            try:
+                pool = self._chores if chore else self._room.pool
+                async with aclosing(offload.stream(pool, deltas, meter=meter)) as stream:
+                    async for delta in stream:
+                        meter.tokens_out += 1  # the engine hands over token by token
+                        yield delta
+            except ParleyError:
+                raise
+            except Exception as error:
+                log.exception("the LLM failed")
+                raise Unavailable("llm_failed") from error
 
-    async def prepare(self, prompt: Prompt) -> None:
+    async def prepare(self, prompt: Prompt, meter: Meter | None = None) -> None:
         """Read the prompt ahead. A newer call for the same chat, or its reply, ends an older one."""
+        checked.prompt(prompt)
         self._forget(prompt.chat_id)
         stop = self._preparing[prompt.chat_id] = threading.Event()
         try:
-            await offload.run(self._readers, lambda: self._room.engine().prepare(prompt, stop))
+            await offload.run(self._readers, lambda: self._room.engine().prepare(prompt, stop), meter)
         except Exception as error:
             log.exception("the LLM failed")
             raise Unavailable("llm_failed") from error

@@ -11,27 +11,37 @@ import contextvars
 import threading
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import Executor
-from typing import ParamSpec, TypeVar
+from typing import TypeVar
+
+from domain.usage import Meter
 
 T = TypeVar("T")
-P = ParamSpec("P")
 _END = object()
 
 
-async def run(pool: Executor, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Return fn(...) from a thread of `pool`, with the caller's context variables."""
+async def run(pool: Executor, fn: Callable[[], T], meter: Meter | None = None) -> T:
+    """Return fn() from a thread of `pool`, with the caller's context variables; `meter` takes its time."""
     context = contextvars.copy_context()
-    return await asyncio.get_running_loop().run_in_executor(pool, lambda: context.run(fn, *args, **kwargs))
+
+    def work() -> T:
+        with meter.working() if meter is not None else contextlib.nullcontext():
+            return context.run(fn)
+
+    return await asyncio.get_running_loop().run_in_executor(pool, work)
 
 
 async def stream(
-    pool: Executor, make_iterator: Callable[[threading.Event], Iterator[T]], ahead: int = 0
+    pool: Executor,
+    make_iterator: Callable[[threading.Event], Iterator[T]],
+    ahead: int = 0,
+    meter: Meter | None = None,
 ) -> AsyncGenerator[T, None]:
     """Yield what a blocking iterator makes in a thread of `pool`, in order; its exception is raised here.
 
     `make_iterator` is called in the thread with an event that is set as soon as this generator is closed
     or its task cancelled; the iterator should then end soon. At most `ahead` items are made before they
-    are asked for (0: no limit). Nothing is awaited on the way out, so a cancelled caller is not held up.
+    are asked for (0: no limit); `meter` takes the time of making them. Nothing is awaited on the way out,
+    so a cancelled caller is not held up.
     """
     loop = asyncio.get_running_loop()
     stop = threading.Event()
@@ -53,7 +63,8 @@ async def stream(
                         room.acquire()
                         if stop.is_set():
                             break
-                    item = next(iterator, _END)
+                    with meter.working() if meter is not None else contextlib.nullcontext():
+                        item = next(iterator, _END)
                     if item is _END:
                         break
                     hand(item)

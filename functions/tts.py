@@ -1,5 +1,6 @@
 """The TTS handler: picks the engine by the voice, keeps what was said, one synthesis at a time."""
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import AsyncGenerator, Callable, Iterator
@@ -10,13 +11,16 @@ from typing import Protocol
 import msgspec
 
 from domain.audio import Audio
-from domain.errors import Unavailable
+from domain.errors import ParleyError, Unavailable
 from domain.persona import Language, Voice
-from functions import offload
+from domain.usage import Meter
+from functions import checked, offload
 from functions.engines import speakable
+from functions.gate import Gate
 
+log = logging.getLogger(__name__)
 KEPT_BYTES = 32 * 1024 * 1024
-MAX_CHARS = 2_000  # a piece is a sentence or two; more than this is cut
+MOST = 128  # calls inside
 
 Key = tuple[str, Voice, Language]
 
@@ -45,6 +49,7 @@ class Tts:
         self._engines: Engines | None = None
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="tts")
         self._kept = Kept(kept_bytes)
+        self._gate = Gate("tts", MOST)
 
     def load(self) -> None:
         """Load the engines and warm them up with a word each; blocking, seconds."""
@@ -57,26 +62,42 @@ class Tts:
                 pass
         self._engines = engines
 
-    async def speak(self, text: str, voice: Voice, language: Language) -> AsyncGenerator[Audio, None]:
-        text = speakable.clean(text)[:MAX_CHARS]
+    def close(self) -> None:
+        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._engines = None
+
+    async def speak(
+        self, text: str, voice: Voice, language: Language, meter: Meter | None = None
+    ) -> AsyncGenerator[Audio, None]:
+        """Yield nothing for a text with nothing to say in it, a smiley. Raises BadInput, TooLong, Unavailable."""
+        meter = meter or Meter()
+        checked.language(language)
+        checked.voice(voice)
+        text = speakable.clean(checked.spoken(text))
         if not text:
             return
         key = (text, voice, language)
         kept = self._kept.get(key)
-        if kept is not None:
-            for audio in kept:
+        async with aclosing(self._made(key, meter) if kept is None else _again(kept)) as sounds:
+            async for audio in sounds:
+                meter.audio_ms += audio.ms
                 yield audio
-            return
+
+    async def _made(self, key: Key, meter: Meter) -> AsyncGenerator[Audio, None]:
         engines = self._engines
         if engines is None:
             raise Unavailable("tts_waking")
-        try:
-            made = offload.stream(self._pool, lambda stop: self._make_sound(engines, key, stop))
-            async with aclosing(made) as sounds:
-                async for audio in sounds:
-                    yield audio
-        except (RuntimeError, ValueError, OSError) as error:
-            raise Unavailable("tts_failed") from error
+        with self._gate.through():
+            try:
+                making = offload.stream(self._pool, lambda stop: self._make_sound(engines, key, stop), meter=meter)
+                async with aclosing(making) as sounds:
+                    async for audio in sounds:
+                        yield audio
+            except ParleyError:
+                raise
+            except Exception as error:
+                log.exception("the TTS failed")
+                raise Unavailable("tts_failed") from error
 
     def _make_sound(self, engines: Engines, key: Key, stop: threading.Event) -> Iterator[Audio]:
         """Runs in the worker thread. What was made while this call waited its turn is not made again."""
@@ -93,6 +114,11 @@ class Tts:
                 yield audio
         if not stop.is_set():
             self._kept.put(key, tuple(made))
+
+
+async def _again(kept: tuple[Audio, ...]) -> AsyncGenerator[Audio, None]:
+    for audio in kept:
+        yield audio
 
 
 def _shares(

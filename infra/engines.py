@@ -93,5 +93,8 @@ class Engines:
             except Unavailable:
                 continue  # the others still serve; the page says which one failed
 
-    def close(self) -> None:
+    def prewarm(self) -> None:
+        """Nothing to do: once awake, these stay so."""
+
+    async def close(self) -> None:
         self._pool.shutdown(wait=False, cancel_futures=True)

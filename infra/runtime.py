@@ -1,19 +1,17 @@
-"""The inline runtime: the model ports, answered by engines in this process, each call with a deadline."""
+"""The model ports of the domain, answered by function calls; and the inline runtime: functions in this process."""
 
-import asyncio
-import logging
-from collections.abc import AsyncGenerator, Callable, Sequence
-from contextlib import AbstractContextManager, aclosing
-from typing import Literal, TypeVar
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, aclosing, nullcontext
+from typing import Any, Literal
 
 from domain.audio import Audio
-from domain.errors import ParleyError, Unavailable
 from domain.persona import Language, Voice
-from domain.ports import Embedder, Llm, Prompt, Speaker, Transcriber, Transcript, Vector
-from infra.engines import Engine
+from domain.ports import Prompt, Transcript, Vector
+from domain.usage import Meter
+from functions.pools import Name
+from infra.calls import Calls
+from infra.engines import WAKE_S, Engine
 
-log = logging.getLogger(__name__)
-T = TypeVar("T")
 Alone = Callable[[Voice], AbstractContextManager[None]]
 ASR_S = 20.0
 FIRST_TOKEN_S = 45.0  # a whole character prompt may have to be read first, behind another chat's reply
@@ -24,92 +22,75 @@ EMBED_S = 30.0
 PREPARE_S = 60.0
 
 
-async def _bounded(
-    items: AsyncGenerator[T, None], engine: str, first_s: float, gap_s: float
-) -> AsyncGenerator[T, None]:
-    """Pass on a stream whose first item must come within `first_s` and each further one within `gap_s`."""
-    limit = first_s
-    async with aclosing(items) as stream:
-        while True:
-            try:
-                async with asyncio.timeout(limit):
-                    item = await anext(stream)
-            except StopAsyncIteration:
-                return
-            except TimeoutError:
-                raise Unavailable("engine_late", engine=engine) from None
-            except ParleyError:
-                raise
-            except Exception as error:
-                log.exception("%s failed", engine)
-                raise Unavailable(f"{engine}_failed") from error
-            yield item
-            limit = gap_s
+class InlineBackend:
+    """Handlers in this process; implements infra.calls.Backend."""
+
+    def __init__(self, engines: Mapping[Name, Engine[Any]]) -> None:
+        self._engines = engines
+
+    async def call(self, function: Name, method: str, *args: object, meter: Meter) -> Any:
+        handler = await self._engines[function].loaded()
+        return await getattr(handler, method)(*args, meter=meter)
+
+    async def stream(self, function: Name, method: str, *args: object, meter: Meter) -> AsyncGenerator[Any, None]:
+        handler = await self._engines[function].loaded()
+        async with aclosing(getattr(handler, method)(*args, meter=meter)) as items:
+            async for item in items:
+                yield item
+
+    def patience(self, function: Name) -> float:
+        engine = self._engines[function]
+        return 0.0 if engine.status.state == "ready" else WAKE_S
 
 
-class InlineTranscriber:
-    def __init__(self, engine: Engine[Transcriber]) -> None:
-        self._engine = engine
+class RuntimeTranscriber:
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
 
     async def transcribe(self, speech: Audio, language: Language) -> Transcript:
-        asr = await self._engine.loaded()
-        try:
-            async with asyncio.timeout(ASR_S):
-                return await asr.transcribe(speech, language)
-        except TimeoutError:
-            raise Unavailable("engine_late", engine="asr") from None
-        except ParleyError:
-            raise
-        except Exception as error:
-            log.exception("asr failed")
-            raise Unavailable("asr_failed") from error
+        transcript: Transcript = await self._calls.ask("asr", "transcribe", speech, language, within_s=ASR_S)
+        return transcript
 
 
-class InlineSpeaker:
-    def __init__(self, engine: Engine[Speaker], alone: Alone) -> None:
-        """`alone` gives a voice the cores for as long as it speaks, where it needs them."""
-        self._engine = engine
-        self._alone = alone
+class RuntimeSpeaker:
+    def __init__(self, calls: Calls, alone: Alone | None = None) -> None:
+        """`alone` gives a voice the cores for as long as it speaks, where it shares them with the LLM."""
+        self._calls = calls
+        self._alone = alone or (lambda voice: nullcontext())
 
     async def speak(self, text: str, voice: Voice, language: Language) -> AsyncGenerator[Audio, None]:
-        tts = await self._engine.loaded()
-        sounds = _bounded(tts.speak(text, voice, language), "tts", FIRST_SOUND_S, SOUND_GAP_S)
+        sounds = self._calls.stream("tts", "speak", text, voice, language, first_s=FIRST_SOUND_S, gap_s=SOUND_GAP_S)
         with self._alone(voice):
             async with aclosing(sounds) as stream:
                 async for audio in stream:
                     yield audio
 
 
-class InlineLlm:
-    def __init__(self, engine: Engine[Llm], continues: bool = False) -> None:
-        self._engine = engine
+class RuntimeLlm:
+    def __init__(self, calls: Calls, continues: bool = False) -> None:
+        self._calls = calls
         self.continues = continues
 
     async def reply(self, prompt: Prompt) -> AsyncGenerator[str, None]:
-        llm = await self._engine.loaded()
-        async with aclosing(_bounded(llm.reply(prompt), "llm", FIRST_TOKEN_S, TOKEN_GAP_S)) as deltas:
-            async for delta in deltas:
+        deltas = self._calls.stream("llm", "reply", prompt, first_s=FIRST_TOKEN_S, gap_s=TOKEN_GAP_S)
+        async with aclosing(deltas) as stream:
+            async for delta in stream:
                 yield delta
 
     async def prepare(self, prompt: Prompt) -> None:
-        llm = await self._engine.loaded()
-        try:
-            async with asyncio.timeout(PREPARE_S):
-                await llm.prepare(prompt)
-        except TimeoutError:
-            raise Unavailable("engine_late", engine="llm") from None
+        await self._calls.ask("llm", "prepare", prompt, within_s=PREPARE_S)
 
 
-class InlineEmbedder:
-    size = 384
+class RuntimeEmbedder:
+    """Queries share runs of the model with other users' (micro-batches); passages go many to a call."""
 
-    def __init__(self, engine: Engine[Embedder]) -> None:
-        self._engine = engine
+    def __init__(self, calls: Calls, size: int) -> None:
+        self._calls = calls
+        self.size = size
 
     async def embed(self, texts: Sequence[str], kind: Literal["query", "passage"]) -> list[Vector]:
-        embedder = await self._engine.loaded()
-        try:
-            async with asyncio.timeout(EMBED_S):
-                return await embedder.embed(texts, kind)
-        except TimeoutError:
-            raise Unavailable("engine_late", engine="embed") from None
+        if not texts:
+            return []
+        function: Name = "queries" if kind == "query" else "passages"
+        vectors: list[Vector] = await self._calls.ask(function, "embed", list(texts), kind, within_s=EMBED_S)
+        return vectors

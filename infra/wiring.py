@@ -4,6 +4,7 @@ import asyncio
 import logging
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -18,11 +19,24 @@ from domain.ports import Chats, Clock, Embedder, Personas
 from domain.sounds import Sounds
 from domain.turns import Turns
 from domain.usage import Ledger
-from infra import models
+from functions.embed import SIZE
+from functions.pools import Kind, Name
+from infra import inline
+from infra.calls import Backend, Calls
 from infra.clock import SystemClock
 from infra.config import Config
-from infra.engines import Engines
-from infra.runtime import InlineEmbedder, InlineLlm, InlineSpeaker, InlineTranscriber
+from infra.engines import Engine, Engines
+from infra.ledger import LedgerWriter
+from infra.pricing import Pricing
+from infra.remote_engines import RemoteEngines
+from infra.runtime import (
+    Alone,
+    InlineBackend,
+    RuntimeEmbedder,
+    RuntimeLlm,
+    RuntimeSpeaker,
+    RuntimeTranscriber,
+)
 from infra.shelf import FileShelf
 
 log = logging.getLogger(__name__)
@@ -37,9 +51,10 @@ class Services(msgspec.Struct, frozen=True):
     chats: Chats
     personas: Personas
     embedder: Embedder
-    engines: Engines
+    engines: Engines | RemoteEngines
     clock: Clock
     ledger: Ledger
+    writer: LedgerWriter
 
     async def start(self) -> None:
         """Wake the engines, then make the greetings; runs beside the serving of pages."""
@@ -47,11 +62,13 @@ class Services(msgspec.Struct, frozen=True):
         if erased:
             log.info("erased %d chats that were deleted a week ago", erased)
         await self.engines.wake()
-        await self.sounds.make_ahead(self.personas.all(), lambda: self.turns.busy)
+        if self.config.runtime == "inline":  # elsewhere it would wake a GPU for greetings that nobody may want
+            await self.sounds.make_ahead(self.personas.all(), lambda: self.turns.busy)
 
     async def stop(self) -> None:
         await self.turns.close()
-        self.engines.close()
+        await self.engines.close()
+        await self.writer.close()
 
 
 def migrate(config: Config) -> list[Persona]:
@@ -65,13 +82,54 @@ def migrate(config: Config) -> list[Persona]:
 def assemble(config: Config) -> Services:
     clock = SystemClock()
     database = connect(config.core_url)
-    chats, personas = SqlChats(database), SqlPersonas(database)
-    continues = config.engines == "real" and not config.llm_base_url  # an endpoint begins its replies itself
-    asr, llm, tts, embed, alone = models.scripted() if config.engines == "scripted" else models.real(config)
-    speaker = InlineSpeaker(tts, alone)
-    turns = Turns(InlineTranscriber(asr), InlineLlm(llm, continues), speaker, chats, personas, clock)
+    chats, personas, ledger = SqlChats(database), SqlPersonas(database), SqlLedger(database)
+    writer = LedgerWriter(ledger)
+    place = _here(config) if config.runtime == "inline" else _elsewhere(config)
+    pricing = Pricing(
+        config.runtime,
+        endpoint=bool(config.llm_base_url),
+        price_in=config.llm_price_in,
+        price_out=config.llm_price_out,
+    )
+    calls, llm_calls = (Calls(each, pricing, writer.note) for each in (place.backend, place.llm_backend))
+    speaker = RuntimeSpeaker(calls, place.alone)
+    llm = RuntimeLlm(llm_calls, place.continues)
+    turns = Turns(RuntimeTranscriber(calls), llm, speaker, chats, personas, clock)
     sounds = Sounds(speaker, chats, personas, FileShelf(config.data_dir / "sounds"))
-    # The voice first: a warm shelf of greetings and the ear come next, the largest model last.
-    engines = Engines((tts, asr, llm, embed))
-    ledger = SqlLedger(database)
-    return Services(config, turns, sounds, chats, personas, InlineEmbedder(embed), engines, clock, ledger)
+    embedder = RuntimeEmbedder(calls, SIZE)
+    return Services(config, turns, sounds, chats, personas, embedder, place.engines, clock, ledger, writer)
+
+
+class _Place(msgspec.Struct, frozen=True):
+    """Where the functions are."""
+
+    backend: Backend
+    llm_backend: Backend
+    continues: bool  # whether the LLM goes on from an opening
+    engines: Engines | RemoteEngines
+    alone: Alone | None = None
+
+
+def _here(config: Config) -> _Place:
+    models = inline.scripted() if config.engines == "scripted" else inline.real(config)
+    backend = InlineBackend(models.engines)
+    awake = Engines(tuple(dict.fromkeys(models.engines.values())))
+    return _Place(backend, backend, models.continues, awake, models.alone)
+
+
+def _elsewhere(config: Config) -> _Place:
+    from infra.modal_runtime import ModalBackend  # a second that the inline runtime need not spend
+
+    kind: Kind = "laptop" if config.runtime == "local" else "cloud"
+    backend = ModalBackend(kind)
+    llm_backend: Backend = backend
+    functions: list[tuple[Name, str]] = [("asr", "ASR"), ("tts", "TTS")]
+    own: list[Engine[Any]] = []
+    if config.llm_base_url:
+        own.append(inline.endpoint(config))
+        llm_backend = InlineBackend({"llm": own[0]})
+    else:
+        functions.append(("llm", "LLM"))
+    # The small model on a laptop goes on from an opening; a chat endpoint begins its replies itself.
+    continues = config.runtime == "local" and not config.llm_base_url
+    return _Place(backend, llm_backend, continues, RemoteEngines(backend, functions, Engines(own)))

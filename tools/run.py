@@ -13,17 +13,21 @@ from tools import environment
 from tools.say import ROOT, Problem, guard, say
 
 
+APP = "functions.app"
+
+
 def main() -> int:
     began = time.monotonic()
     only_setup = sys.argv[1:] == ["--only-setup"]
     host, port = os.environ.get("HOST") or "127.0.0.1", _port()
-    scripted = _choice("ENGINES", "real", "scripted") == "scripted"
+    runtime = _choice("RUNTIME", "inline", "local", "modal")
+    bare = runtime == "modal" or _choice("ENGINES", "real", "scripted") == "scripted"  # no model runs on this machine
     models = _choice("MODELS", *weights.LLM)
-    names = [] if scripted else weights.needed(models, llm_url=bool(os.environ.get("LLM_BASE_URL")))
+    names = [] if bare else weights.needed(models, llm_url=bool(os.environ.get("LLM_BASE_URL")))
     if not only_setup:
         _require_free(host, port)
     _require_space(names)
-    fetched = environment.ensure("base" if scripted else "models")
+    fetched = environment.ensure("base" if bare else "models")
     absent = weights.missing(names)
     if absent:
         get_weights(names)

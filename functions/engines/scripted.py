@@ -18,6 +18,7 @@ import numpy as np
 from domain.audio import SPOKEN_RATE, Audio
 from domain.persona import Language, Voice
 from domain.ports import Prompt, Transcript, Vector
+from domain.usage import Meter
 
 ASR_S = 0.120
 FIRST_TOKEN_S, TOKENS_PER_S = 0.150, 50
@@ -43,8 +44,12 @@ _HANZI = re.compile(r"[\u3400-\u9fff]")
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 
+def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
 async def _until(moment: float) -> None:
-    left = moment - asyncio.get_running_loop().time()
+    left = moment - _now()
     if left > 0:
         await asyncio.sleep(left)
 
@@ -64,8 +69,8 @@ def words(text: str) -> float:
 
 
 class ScriptedTranscriber:
-    async def transcribe(self, speech: Audio, language: Language) -> Transcript:
-        done = asyncio.get_running_loop().time() + ASR_S
+    async def transcribe(self, speech: Audio, language: Language, meter: Meter | None = None) -> Transcript:
+        done = _now() + ASR_S
         samples = np.frombuffer(speech.pcm, "<i2")
         silent = not len(samples) or max(int(samples.max()), -int(samples.min())) < SILENCE * 32768
         await _until(done)
@@ -77,14 +82,14 @@ class ScriptedLlm:
 
     continues = False
 
-    async def reply(self, prompt: Prompt) -> AsyncGenerator[str, None]:
-        start = asyncio.get_running_loop().time() + FIRST_TOKEN_S
+    async def reply(self, prompt: Prompt, meter: Meter | None = None) -> AsyncGenerator[str, None]:
+        start = _now() + FIRST_TOKEN_S
         last = prompt.lines[-1].text if prompt.lines else ""
         for n, token in enumerate(REPLY["zh" if _HANZI.search(last) else "en"]):
             await _until(start + n / TOKENS_PER_S)
             yield token
 
-    async def prepare(self, prompt: Prompt) -> None:
+    async def prepare(self, prompt: Prompt, meter: Meter | None = None) -> None:
         return
 
 
@@ -92,8 +97,10 @@ class ScriptedSpeaker:
     def __init__(self) -> None:
         self._chunks = _murmur()
 
-    async def speak(self, text: str, voice: Voice, language: Language) -> AsyncGenerator[Audio, None]:
-        start = asyncio.get_running_loop().time() + FIRST_SOUND_S
+    async def speak(
+        self, text: str, voice: Voice, language: Language, meter: Meter | None = None
+    ) -> AsyncGenerator[Audio, None]:
+        start = _now() + FIRST_SOUND_S
         count = math.ceil(max(1.0, words(text)) * WORD_S / CHUNK_S - 1e-6)
         for n in range(count):
             await _until(start + n * CHUNK_S * RTF)
@@ -105,7 +112,9 @@ class ScriptedEmbedder:
 
     size = 384
 
-    async def embed(self, texts: Sequence[str], kind: Literal["query", "passage"]) -> list[Vector]:
+    async def embed(
+        self, texts: Sequence[str], kind: Literal["query", "passage"], meter: Meter | None = None
+    ) -> list[Vector]:
         return [self._vector(text) for text in texts]
 
     def _vector(self, text: str) -> Vector:

@@ -7,6 +7,7 @@ no speech is kept out twice: by a voice detector before, and by what the text it
 
 import math
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -68,14 +69,20 @@ class WhisperAsr:
 
     def transcribe(self, speech: Audio, language: Language) -> Transcript:
         """Return what is said in 16 kHz speech. Longer than 30 s, it is read in windows cut where it is quiet."""
+        *_, whole = self.partials(speech, language)
+        return whole
+
+    def partials(self, speech: Audio, language: Language) -> Iterator[Transcript]:
+        """Yield the transcript so far after each window; the last is whole."""
         samples = speech.samples()
         if not self._gate.voiced(samples):
-            return Transcript("", language)
-        heard = []
+            yield Transcript("", language)
+            return
+        heard: list[str] = []
         for part in windows(samples):
             text, language = self._hear(part, language)
             heard.append(text)
-        return Transcript((" " if language == "en" else "").join(filter(None, heard)), language)
+            yield Transcript((" " if language == "en" else "").join(filter(None, heard)), language)
 
     def _hear(self, samples: Samples, expected: Language) -> tuple[str, Language]:
         seconds = len(samples) / HEARD_RATE

@@ -1,14 +1,15 @@
 """What surrounds Whisper: its handler, the mel spectrogram, windows, and texts that nobody said."""
 
-from pathlib import Path
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
 
 from domain.audio import HEARD_RATE, Audio
-from domain.errors import Unavailable
+from domain.errors import ParleyError, Unavailable
 from domain.persona import Language
 from domain.ports import Transcript
+from domain.usage import Meter
 from functions.asr import Asr
 from functions.engines.mel import log_mel
 from functions.engines.whisper import invented, repeats, windows
@@ -18,25 +19,74 @@ SILENCE = Audio(bytes(32_000), 16_000)
 
 
 class Ear:
-    def __init__(self, folder: Path, threads: int) -> None:
-        self.folder = folder
+    def __init__(self, broken: bool = False) -> None:
+        self.broken = broken
 
     def transcribe(self, speech: Audio, language: Language) -> Transcript:
-        if not speech.pcm:
-            raise RuntimeError("broken")
-        return Transcript(f"{self.folder} {speech.seconds}", language)
+        *_, whole = self.partials(speech, language)
+        return whole
+
+    def partials(self, speech: Audio, language: Language) -> Iterator[Transcript]:
+        for seconds in range(1, int(speech.seconds) + 1):
+            yield Transcript(f"{seconds} s", language)
+            if self.broken:
+                raise RuntimeError("broken")
 
 
-async def test_the_handler_passes_speech_to_the_engine() -> None:
-    asr = Asr(Path("whisper"), 1, engine=Ear)
-    assert await asr.transcribe(SILENCE, "zh") == Transcript("whisper 1.0", "zh")
+async def test_the_handler_passes_speech_to_the_engine_and_counts_what_it_was() -> None:
+    asr, meter = Asr(Ear), Meter()
+    assert await asr.transcribe(SILENCE, "zh", meter) == Transcript("1 s", "zh")
+    assert meter.usage().audio_ms == 1000
+    assert meter.engine_s > 0
     asr.close()
 
 
-async def test_an_engine_that_breaks_is_unavailable() -> None:
-    asr = Asr(Path("whisper"), 1, engine=Ear)
-    with pytest.raises(Unavailable, match="asr_failed"):
-        await asr.transcribe(Audio(b"", 16_000), "en")
+async def test_a_file_is_taken_as_well_as_samples() -> None:
+    asr = Asr(Ear)
+    assert await asr.transcribe(SILENCE.wav(), "en") == Transcript("1 s", "en")
+    asr.close()
+
+
+async def test_partial_transcripts_grow_and_end_with_the_whole() -> None:
+    asr = Asr(Ear)
+    partials = [partial.text async for partial in asr.stream(Audio(bytes(96_000), 16_000), "en")]
+    assert partials == ["1 s", "2 s", "3 s"]
+    asr.close()
+
+
+async def test_an_engine_that_breaks_is_unavailable_and_is_left_alone_after_three_times() -> None:
+    asr = Asr(lambda: Ear(broken=True))
+    for _ in range(3):
+        with pytest.raises(Unavailable, match="asr_failed"):
+            await asr.transcribe(SILENCE, "en")
+    with pytest.raises(Unavailable, match="engine_resting") as resting:
+        await asr.transcribe(SILENCE, "en")
+    assert resting.value.detail["retry_after"] == 2
+    asr.close()
+
+
+@pytest.mark.parametrize(
+    ("speech", "language", "code"),
+    [
+        (b"", "en", "speech_empty"),
+        (b"RIFF\x00\x00", "en", "speech_unreadable"),
+        (SILENCE.wav()[:40], "en", "speech_unreadable"),
+        (b"this is no sound at all" * 100, "en", "speech_unreadable"),
+        (Audio(b"", 16_000), "en", "speech_empty"),
+        (Audio(bytes(3), 16_000), "en", "speech_unreadable"),
+        (Audio(bytes(32_000), 8_000), "en", "speech_unreadable"),
+        (Audio(bytes(2 * 16_000 * 61), 16_000), "en", "speech_too_long"),
+        (SILENCE, "tlh", "language_unknown"),
+    ],
+)
+async def test_what_cannot_be_heard_is_named_and_the_next_call_is_answered(
+    speech: Audio | bytes, language: Language, code: str
+) -> None:
+    asr = Asr(Ear)
+    for _ in range(4):  # more than the circuit breaker would take of real failures
+        with pytest.raises(ParleyError, match=code):
+            await asr.transcribe(speech, language)
+    assert (await asr.transcribe(SILENCE, "en")).text == "1 s"
     asr.close()
 
 

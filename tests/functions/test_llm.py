@@ -4,14 +4,13 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, aclosing
-from pathlib import Path
 
 import pytest
 
 from domain.chat import Line
 from domain.errors import Unavailable
 from domain.ports import Prompt
-from functions.engines.llama import CHORE, REPLY, chatml
+from functions.engines.llama import CHORE, REPLY, Cost, chatml
 from functions.engines.turnstile import Turnstile
 from functions.llm import LlmHandler
 
@@ -25,9 +24,9 @@ def prompt(chat: str = "a", text: str = "Hello") -> Prompt:
 class Engine:
     """Says ten words, each when `word` is set; a prepare lasts until it is told to stop."""
 
-    def __init__(self, path: Path, threads: int, context: int) -> None:
-        if path.name == "broken":
-            raise OSError("no such file")
+    cost = Cost(cached=20, read=10)
+
+    def __init__(self) -> None:
         self.turnstile = Turnstile()
         self.log: list[str] = []
         self.begun, self.ended = threading.Event(), threading.Event()
@@ -58,13 +57,17 @@ class Engine:
         return self.turnstile.pause()
 
 
+def broken() -> Engine:
+    raise OSError("no such file")
+
+
 class House:
     def __init__(self) -> None:
         self.engines: list[Engine] = []
-        self.llm = LlmHandler(Path("model"), 1, engine=self.make)
+        self.llm = LlmHandler(self.make)
 
-    def make(self, path: Path, threads: int, context: int) -> Engine:
-        self.engines.append(Engine(path, threads, context))
+    def make(self) -> Engine:
+        self.engines.append(Engine())
         return self.engines[-1]
 
     @property
@@ -95,7 +98,7 @@ async def test_the_model_is_loaded_by_the_first_who_needs_it_and_only_once(house
 
 async def test_a_model_that_does_not_load_or_breaks_is_unavailable(house: House) -> None:
     with pytest.raises(Unavailable, match="llm_failed"):
-        await said(LlmHandler(Path("broken"), 1, engine=Engine), prompt())
+        await said(LlmHandler(broken), prompt())
     with pytest.raises(Unavailable, match="llm_failed"):
         await said(house.llm, prompt(text="break"))
     assert await said(house.llm, prompt()) == "0 1 2 "

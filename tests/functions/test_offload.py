@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
+from functools import partial
 
 import pytest
 
@@ -33,14 +34,14 @@ async def test_a_call_runs_in_another_thread_with_the_callers_context(pool: Thre
 
 async def test_a_call_raises_what_it_raised(pool: ThreadPoolExecutor) -> None:
     with pytest.raises(ValueError, match="invalid literal"):
-        await offload.run(pool, int, "no")
+        await offload.run(pool, lambda: int("no"))
 
 
 async def test_callers_wait_in_the_order_they_came_and_a_cancelled_one_leaves(pool: ThreadPoolExecutor) -> None:
     gate, order = threading.Event(), list[int]()
-    first = asyncio.create_task(offload.run(pool, until, gate))
+    first = asyncio.create_task(offload.run(pool, lambda: until(gate)))
     await asyncio.sleep(0.01)
-    waiting = [asyncio.create_task(offload.run(pool, order.append, n)) for n in range(4)]
+    waiting = [asyncio.create_task(offload.run(pool, partial(order.append, n))) for n in range(4)]
     await asyncio.sleep(0.01)
     waiting[1].cancel()
     await asyncio.sleep(0)
@@ -125,7 +126,7 @@ async def test_cancelling_the_task_stops_the_iterator_at_once(pool: ThreadPoolEx
 
 async def test_a_stream_cancelled_while_it_waits_never_begins(pool: ThreadPoolExecutor) -> None:
     gate, endless = threading.Event(), Endless()
-    first = asyncio.create_task(offload.run(pool, until, gate))
+    first = asyncio.create_task(offload.run(pool, lambda: until(gate)))
     await asyncio.sleep(0.01)
     waiting = asyncio.create_task(anext(offload.stream(pool, endless)))
     await asyncio.sleep(0.01)

@@ -1,6 +1,5 @@
 """The scripted engines keep profile P1. Time is the loop's, and it is made up here: no test waits."""
 
-import asyncio
 
 import numpy as np
 import pytest
@@ -20,21 +19,20 @@ class Clock:
     """Stands in for the wait: the time passes at once and is written down."""
 
     def __init__(self) -> None:
-        self.now: float | None = None
-        self.began = asyncio.get_running_loop().time()
+        self.now = 0.0
 
     async def until(self, moment: float) -> None:
         self.now = moment
 
     @property
     def ms(self) -> int:
-        assert self.now is not None
-        return round((self.now - self.began) * 1000)
+        return round(self.now * 1000)
 
 
 @pytest.fixture
-async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
+    monkeypatch.setattr(scripted, "_now", lambda: 0.0)
     monkeypatch.setattr(scripted, "_until", clock.until)
     return clock
 
@@ -51,7 +49,7 @@ def tone(level: float, seconds: float = 1.0) -> Audio:
 async def test_the_transcript_comes_after_120_ms(clock: Clock) -> None:
     heard = await ScriptedTranscriber().transcribe(tone(0.3), "en")
     assert heard == Transcript(scripted.HEARD["en"], "en")
-    assert clock.ms == pytest.approx(120, abs=2)
+    assert clock.ms == 120
 
 
 async def test_near_silence_and_nothing_at_all_are_heard_as_nothing(clock: Clock) -> None:
@@ -62,7 +60,7 @@ async def test_near_silence_and_nothing_at_all_are_heard_as_nothing(clock: Clock
 async def test_tokens_come_from_150_ms_on_at_50_a_second(clock: Clock) -> None:
     moments = [(token, clock.ms) async for token in ScriptedLlm().reply(prompt("Hello"))]
     assert len(moments) == 24
-    assert [at for _, at in moments] == [pytest.approx(150 + 20 * n, abs=2) for n in range(24)]
+    assert [at for _, at in moments] == [150 + 20 * n for n in range(24)]
 
 
 async def test_the_reply_is_three_sentences_of_eight_words_with_a_comma_after_the_fourth() -> None:
@@ -81,7 +79,7 @@ async def test_who_writes_chinese_is_answered_in_chinese_with_as_many_tokens(clo
 async def test_sound_comes_from_100_ms_on_ten_times_as_fast_as_it_plays(clock: Clock) -> None:
     text = "One two three four five six seven eight."
     moments = [(audio, clock.ms) async for audio in ScriptedSpeaker().speak(text, VOICE, "en")]
-    assert [at for _, at in moments] == [pytest.approx(100 + 10 * n, abs=2) for n in range(20)]
+    assert [at for _, at in moments] == [100 + 10 * n for n in range(20)]
     assert sum(audio.seconds for audio, _ in moments) == pytest.approx(2.0)
     assert {audio.rate for audio, _ in moments} == {24_000}
 

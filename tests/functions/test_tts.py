@@ -1,6 +1,7 @@
 """The TTS handler with hand-written engines: who speaks what, what is kept, and that closing stops."""
 
 import asyncio
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -9,8 +10,9 @@ from contextlib import aclosing
 import pytest
 
 from domain.audio import SPOKEN_RATE, Audio
-from domain.errors import Unavailable
+from domain.errors import ParleyError, Unavailable
 from domain.persona import Language, Voice
+from domain.usage import Meter
 from functions.tts import Engines, Tts
 
 pytestmark = pytest.mark.anyio
@@ -65,11 +67,41 @@ async def test_a_chinese_voice_says_english_words_itself() -> None:
     assert (english.said, chinese.said) == ([], [("我喜欢Python。", "zm_yunxi", "zh")])
 
 
-@pytest.mark.parametrize("text", ["", "   ", "🙂🙂", "***", "…", "---\n"])
+@pytest.mark.parametrize("text", ["🙂🙂", "***", "…", "---\n"])
 async def test_what_cannot_be_spoken_yields_nothing(text: str) -> None:
     english = Mouth()
     assert await say(house(english, Mouth()), text) == []
     assert english.said == []
+
+
+@pytest.mark.parametrize(
+    ("text", "voice", "language", "code"),
+    [
+        ("", HEART, "en", "text_empty"),
+        (" \n", HEART, "en", "text_empty"),
+        ("long " * 20_000, HEART, "en", "text_too_long"),
+        ("Hello", HEART, "tlh", "language_unknown"),
+        ("Hello", Voice("heart", pace=math.nan), "en", "voice_bad"),
+        ("Hello", Voice("heart", pitch=math.inf), "en", "voice_bad"),
+        ("Hello", Voice("heart", pace=0.0), "en", "voice_bad"),
+    ],
+)
+async def test_what_cannot_be_said_is_named_and_costs_nothing(
+    text: str, voice: Voice, language: Language, code: str
+) -> None:
+    english = Mouth()
+    with pytest.raises(ParleyError, match=code):
+        await say(house(english, Mouth()), text, voice, language)
+    assert english.said == []
+
+
+async def test_the_meter_takes_the_length_of_what_was_said_made_now_or_kept() -> None:
+    tts = house(Mouth(), Mouth())
+    made, kept = Meter(), Meter()
+    for meter in (made, kept):
+        assert [audio async for audio in tts.speak("one two three", HEART, "en", meter)]
+    assert made.audio_ms == kept.audio_ms == 3
+    assert made.engine_s > kept.engine_s == 0.0
 
 
 async def test_a_piece_said_before_is_not_made_again() -> None:

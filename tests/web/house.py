@@ -19,6 +19,7 @@ from domain.turns import Turns
 from infra.clock import SystemClock
 from infra.config import Config
 from infra.engines import Engine, Engines
+from infra.ledger import LedgerWriter
 from infra.shelf import FileShelf
 from infra.wiring import Services, migrate
 from tests.fakes import Ear, Mind, Mouth
@@ -51,6 +52,7 @@ class House:
         engine = connect(self.config.core_url)
         self.chats, self.personas = SqlChats(engine), SqlPersonas(engine)
         self.clock, self.ledger = SystemClock(), SqlLedger(engine)
+        self.writer = LedgerWriter(self.ledger)
         self.turns = Turns(self.ear, self.mind, self.mouth, self.chats, self.personas, self.clock)
         self.sounds = Sounds(self.mouth, self.chats, self.personas, FileShelf(folder / "sounds"))
         self.engines = Engines(
@@ -58,7 +60,7 @@ class House:
         )
         self.services = Services(
             self.config, self.turns, self.sounds, self.chats, self.personas, Dumb(), self.engines, self.clock,
-            self.ledger,
+            self.ledger, self.writer,
         )  # fmt: skip
         self.app: Litestar = create_app(self.services)
 

