@@ -38,7 +38,7 @@ def parser() -> argparse.ArgumentParser:
     each.add_argument("--faults", default=os.environ.get("PARLEY_FAULTS", ""), help="e.g. 'cold_start=12 jitter=0.2'")
     each.add_argument("--pass", dest="passed", action="append", default=[], metavar="NAME",
                       help="a variable of this environment that containers see too; may be repeated")  # fmt: skip
-    each.add_argument("--deploy", action="append", default=[], metavar="MODULE", help="deploy this app; may be repeated")
+    each.add_argument("--deploy", action="append", default=[], metavar="MODULE", help="an app; may be repeated")
     commands = top.add_subparsers(dest="command", required=True)
     commands.add_parser("up", parents=[each], help="start a plane and keep it running")
     around = commands.add_parser("run", parents=[each], help="start a plane, run a command with it, end both")

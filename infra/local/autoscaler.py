@@ -9,7 +9,7 @@ import msgspec
 from infra.local.apps import Function
 from infra.local.bell import Bell
 from infra.local.calls import Input, Result
-from infra.local.definitions import limits_of
+from infra.local.definitions import limits_of, varied
 from infra.local.pool import PoolState, Start, Stop
 
 if TYPE_CHECKING:
@@ -54,8 +54,6 @@ class Autoscaler:
         self._failures.pop(function.id, None)
         self._renew(function, limits_of(function).min_containers > 0 and not _needs_parameters(function))
         for variant in self._plane.apps.variants_of(function):
-            from infra.local.definitions import varied
-
             variant.definition = varied(function.definition, variant.options)
             variant.version = version
             self._renew(variant, False)
@@ -123,6 +121,15 @@ class Autoscaler:
             actions = container.pool.finished(self._plane.clock(), container_id, entry.id)
             self._apply(container.function, container.pool, actions)
 
+    def returned(self, container: "Container", entry: Input) -> None:
+        """A container that was interrupted gives an input back: it runs elsewhere."""
+        if self._plane.calls.lost(entry):
+            self.finished(container.id, entry)
+            held = container.pool.containers.get(container.id)
+            if container.leaving and held is not None and not held.inputs:
+                self.ended(container)  # its hooks may still run, but it takes nothing more
+            self.arrived(entry)
+
     async def next_inputs(self, container: "Container", at_most: int, seconds: float) -> list[str] | None:
         """Wait for up to `at_most` inputs; an empty list once the time has passed, None if the container is to end."""
         if container.leaving:
@@ -157,10 +164,8 @@ class Autoscaler:
     def _dispatch(self, pool: PoolState) -> None:
         while pool.waiting:
             chosen = pool.offer()
-            candidates = [chosen] if chosen in self._parked else [name for name in pool.containers if name in self._parked]
-            for name in candidates:
-                if name is None:
-                    continue
+            names = [chosen] if chosen in self._parked else [name for name in pool.containers if name in self._parked]
+            for name in filter(None, names):
                 container = self._plane.containers.by_id.get(name)
                 future, at_most = self._parked[name]
                 taken = self._take(container, at_most) if container and not container.leaving else []

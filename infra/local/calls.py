@@ -58,7 +58,7 @@ class Call:
     id: str
     function: "Function"
     kind: int = api_pb2.FUNCTION_CALL_TYPE_UNARY
-    invocation: int = api_pb2.FUNCTION_CALL_INVOCATION_TYPE_SYNC
+    invocation: "api_pb2.FunctionCallInvocationType.ValueType" = api_pb2.FUNCTION_CALL_INVOCATION_TYPE_SYNC
     inputs: dict[str, Input] = field(default_factory=dict)
     by_index: dict[int, Input] = field(default_factory=dict)
     outputs: list[api_pb2.FunctionGetOutputsItem] = field(default_factory=list)  # as they came, for maps
@@ -101,7 +101,7 @@ class Calls:
         self,
         function_id: str,
         kind: int = api_pb2.FUNCTION_CALL_TYPE_UNARY,
-        invocation: int = api_pb2.FUNCTION_CALL_INVOCATION_TYPE_SYNC,
+        invocation: "api_pb2.FunctionCallInvocationType.ValueType" = api_pb2.FUNCTION_CALL_INVOCATION_TYPE_SYNC,
     ) -> Call:
         """Begin a call without inputs. Raises GRPCError NOT_FOUND for an unknown function."""
         function = self._plane.apps.functions.get(function_id)

@@ -83,6 +83,7 @@ class Containers:
         self._reaper = Reaper()
         self._sockets = Path(tempfile.mkdtemp(prefix="plane-"))  # short: a socket's path has 104 bytes at most
         self._closing = False
+        self._gone = Bell()  # rung whenever one has ended
         self._made = 0
 
     # -- what the autoscaler says ------------------------------------------------------------------
@@ -201,6 +202,7 @@ class Containers:
             if server is not None:
                 server.close()
             del self.by_id[container.id]
+            self._gone.ring()
             if not self._closing:
                 self._plane.autoscaler.ended(container)
 
@@ -254,15 +256,17 @@ class Containers:
             if container.pool.containers.get(container.id) and container.pool.containers[container.id].inputs:
                 container.signal(signal.SIGINT)  # busy: it would not look for a kill switch
         self._closing = True
-        deadline = asyncio.get_running_loop().time() + CLOSE_S
-        while self.by_id and asyncio.get_running_loop().time() < deadline:
-            await asyncio.sleep(0.02)
+        await self._all_gone(CLOSE_S)
         for container in self.by_id.values():
             container.signal(signal.SIGKILL)
-        while self.by_id and asyncio.get_running_loop().time() < deadline + 2:
-            await asyncio.sleep(0.02)
+        await self._all_gone(2.0)
         self._reaper.close()
         shutil.rmtree(self._sockets, ignore_errors=True)
+
+    async def _all_gone(self, seconds: float) -> None:
+        deadline = self._plane.clock() + seconds
+        while self.by_id and await self._gone.wait(max(deadline - self._plane.clock(), 0.0)):
+            continue
 
 
 def _no_boot(container: Container, code: int) -> api_pb2.GenericResult:

@@ -14,7 +14,8 @@ def defined(request: api_pb2.FunctionCreateRequest) -> api_pb2.Function:
     """Return the one definition: with a list of GPUs there is one per GPU, which differ in nothing else."""
     if request.HasField("function_data"):
         ranked = sorted(request.function_data.ranked_functions, key=lambda entry: entry.rank)
-        return ranked[0].function
+        definition: api_pb2.Function = ranked[0].function
+        return definition
     return request.function
 
 
@@ -78,6 +79,7 @@ def varied(base: api_pb2.Function, options: api_pb2.FunctionOptions) -> api_pb2.
     """
     definition = api_pb2.Function()
     definition.CopyFrom(base)
+    given = {field.name for field, _ in options.ListFields()}
     settings = definition.autoscaler_settings
     settings.min_containers = options.warm_pool_size
     for field, target in (
@@ -85,14 +87,14 @@ def varied(base: api_pb2.Function, options: api_pb2.FunctionOptions) -> api_pb2.
         ("buffer_containers", "buffer_containers"),
         ("task_idle_timeout_secs", "scaledown_window"),
     ):
-        if options.HasField(field):
+        if field in given:
             setattr(settings, target, getattr(options, field))
     for field in ("timeout_secs", "target_concurrent_inputs", "max_concurrent_inputs", "batch_max_size",
                   "batch_linger_ms", "cloud_provider_str"):  # fmt: skip
-        if options.HasField(field):
+        if field in given:
             setattr(definition, field, getattr(options, field))
     for field in ("resources", "retry_policy", "scheduler_placement"):
-        if options.HasField(field):
+        if field in given:
             getattr(definition, field).CopyFrom(getattr(options, field))
     if options.replace_secret_ids:
         definition.secret_ids[:] = options.secret_ids

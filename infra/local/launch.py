@@ -59,7 +59,8 @@ def environment(
     definition = container.definition
     ours |= image_environment(plane.sources.images, definition.image_id)
     ours |= plane.parts["secrets"].variables(list(definition.secret_ids))
-    volumes = {mount.mount_path: str(plane.parts["volumes"].folder(mount.volume_id)) for mount in definition.volume_mounts}
+    folders = plane.parts["volumes"]
+    volumes = {mount.mount_path: str(folders.folder(mount.volume_id)) for mount in definition.volume_mounts}
     return ours | {
         "PYTHONPATH": os.pathsep.join(entry for entry in (str(root), ours.get("PYTHONPATH", "")) if entry),
         "PYTHONUNBUFFERED": "1",
@@ -118,6 +119,6 @@ class Reaper:
             self._process = subprocess.Popen(  # noqa: S603 - our own file
                 [sys.executable, "-I", "-S", reaper.__file__], stdin=subprocess.PIPE, start_new_session=True
             )
-        assert self._process.stdin is not None
-        self._process.stdin.write(line.encode())
-        self._process.stdin.flush()
+        if self._process.stdin is not None:
+            self._process.stdin.write(line.encode())
+            self._process.stdin.flush()

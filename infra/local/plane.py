@@ -20,20 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 from infra.local.apps import Apps
 from infra.local.bell import Bell
-
 from infra.local.sources import Sources
 
 if TYPE_CHECKING:
-    from infra.local.autoscaler import Autoscaler
-    from infra.local.bill import Bill
-    from infra.local.calls import Calls
-    from infra.local.containers import Containers
     from infra.local.faults import Faults
     from infra.local.pool import PoolState
 
 log = logging.getLogger("infra.local")
 
-LOOPBACK = "127.0.0.1"
 PARTS = ("blobs", "web", "schedules", "dashboard")  # modules of infra.local, started in this order
 
 
@@ -54,6 +48,8 @@ class Plane:
         from infra.local.calls import Calls
         from infra.local.containers import Containers
 
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "modal.toml").write_text("")
         self.folder = folder  # container logs, sockets, blobs, volumes: of this run only
         self.kind = pools  # PARLEY_POOLS of every container and of who deploys
         self.passed = frozenset(passed)  # environment variables of this process that containers see too
@@ -123,8 +119,6 @@ class Plane:
         from infra.local.faults import Faults
         from infra.local.server import serve
 
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / "modal.toml").write_text("")
         plane = cls(folder, faults or Faults(), pools, dashboard_port, passed)
         async with AsyncExitStack() as stack:
             stack.push_async_callback(plane._cancel_tasks)

@@ -1,5 +1,7 @@
 """RPCs of a session and of apps: hello, look up, create, publish, stop."""
 
+# ruff: noqa: N802 - methods are named as the RPCs
+
 from google.protobuf.empty_pb2 import Empty
 from grpclib import GRPCError, Status
 from modal_proto import api_pb2
@@ -9,6 +11,7 @@ from infra.local.definitions import handle
 from infra.local.plane import Plane
 from infra.local.server import Caller
 
+UNSIGNED = "eyJhbGciOiJub25lIn0.eyJleHAiOjQxMDI0NDQ4MDB9."  # a JWT that expires in 2100; clients read just that
 BUILDER = "2025.06"  # the image builder version that a new workspace gets; nothing is built here
 
 
@@ -18,14 +21,11 @@ class Session:
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
 
-    async def ClientHello(self, request: Empty, caller: Caller) -> api_pb2.ClientHelloResponse:  # noqa: N802
+    async def ClientHello(self, request: Empty, caller: Caller) -> api_pb2.ClientHelloResponse:
         return api_pb2.ClientHelloResponse(image_builder_version=BUILDER)
 
-    async def AuthTokenGet(  # noqa: N802
-        self, request: api_pb2.AuthTokenGetRequest, caller: Caller
-    ) -> api_pb2.AuthTokenGetResponse:
-        # A JWT without a signature; the client reads its expiry and nothing else does.
-        return api_pb2.AuthTokenGetResponse(token="eyJhbGciOiJub25lIn0.eyJleHAiOjQxMDI0NDQ4MDB9.")
+    async def AuthTokenGet(self, request: api_pb2.AuthTokenGetRequest, caller: Caller) -> api_pb2.AuthTokenGetResponse:
+        return api_pb2.AuthTokenGetResponse(token=UNSIGNED)
 
 
 class AppRpcs:
@@ -35,7 +35,7 @@ class AppRpcs:
         self._plane = plane
         self._apps = plane.apps
 
-    async def AppGetByDeploymentName(  # noqa: N802
+    async def AppGetByDeploymentName(
         self, request: api_pb2.AppGetByDeploymentNameRequest, caller: Caller
     ) -> api_pb2.AppGetByDeploymentNameResponse:
         app = self._apps.by_name.get((request.environment_name, request.name))
@@ -43,7 +43,7 @@ class AppRpcs:
             return api_pb2.AppGetByDeploymentNameResponse(environment_name=request.environment_name)
         return api_pb2.AppGetByDeploymentNameResponse(app_id=app.id, environment_name=request.environment_name)
 
-    async def AppGetOrCreate(  # noqa: N802
+    async def AppGetOrCreate(
         self, request: api_pb2.AppGetOrCreateRequest, caller: Caller
     ) -> api_pb2.AppGetOrCreateResponse:
         app = self._apps.by_name.get((request.environment_name, request.app_name))
@@ -59,20 +59,14 @@ class AppRpcs:
         )
         return api_pb2.AppGetOrCreateResponse(app_id=app.id, handle_metadata=metadata)
 
-    async def AppCreate(  # noqa: N802
-        self, request: api_pb2.AppCreateRequest, caller: Caller
-    ) -> api_pb2.AppCreateResponse:
+    async def AppCreate(self, request: api_pb2.AppCreateRequest, caller: Caller) -> api_pb2.AppCreateResponse:
         app = self._new(request.environment_name)
         return api_pb2.AppCreateResponse(app_id=app.id, app_page_url=self._page(app), app_logs_url=self._page(app))
 
-    async def AppGetLayout(  # noqa: N802
-        self, request: api_pb2.AppGetLayoutRequest, caller: Caller
-    ) -> api_pb2.AppGetLayoutResponse:
+    async def AppGetLayout(self, request: api_pb2.AppGetLayoutRequest, caller: Caller) -> api_pb2.AppGetLayoutResponse:
         return api_pb2.AppGetLayoutResponse(app_layout=layout(self._plane, self._find(request.app_id)))
 
-    async def AppPublish(  # noqa: N802
-        self, request: api_pb2.AppPublishRequest, caller: Caller
-    ) -> api_pb2.AppPublishResponse:
+    async def AppPublish(self, request: api_pb2.AppPublishRequest, caller: Caller) -> api_pb2.AppPublishResponse:
         """Put the staged definitions in force; containers of the version before drain."""
         app = self._find(request.app_id)
         before = {app.functions[tag] for tag in app.functions} - set(request.function_ids.values())
@@ -91,23 +85,21 @@ class AppRpcs:
         self._plane.deployed.ring()
         return api_pb2.AppPublishResponse(url=self._page(app), deployed_at=self._plane.clock())
 
-    async def AppStop(self, request: api_pb2.AppStopRequest, caller: Caller) -> Empty:  # noqa: N802
+    async def AppStop(self, request: api_pb2.AppStopRequest, caller: Caller) -> Empty:
         self._stop(self._find(request.app_id))
         return Empty()
 
-    async def AppClientDisconnect(  # noqa: N802
-        self, request: api_pb2.AppClientDisconnectRequest, caller: Caller
-    ) -> Empty:
+    async def AppClientDisconnect(self, request: api_pb2.AppClientDisconnectRequest, caller: Caller) -> Empty:
         """End an app that lived only as long as its client (`modal run`); deployed ones stay."""
         app = self._apps.by_id.get(request.app_id)
         if app is not None and not app.deployed:
             self._stop(app)
         return Empty()
 
-    async def AppHeartbeat(self, request: api_pb2.AppHeartbeatRequest, caller: Caller) -> Empty:  # noqa: N802
+    async def AppHeartbeat(self, request: api_pb2.AppHeartbeatRequest, caller: Caller) -> Empty:
         return Empty()
 
-    async def AppList(self, request: api_pb2.AppListRequest, caller: Caller) -> api_pb2.AppListResponse:  # noqa: N802
+    async def AppList(self, request: api_pb2.AppListRequest, caller: Caller) -> api_pb2.AppListResponse:
         reply = api_pb2.AppListResponse()
         for app in self._apps.by_name.values():
             state = api_pb2.APP_STATE_STOPPED if app.stopped else api_pb2.APP_STATE_DEPLOYED

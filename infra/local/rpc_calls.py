@@ -1,5 +1,7 @@
 """RPCs of callers: start a call, put inputs, wait for outputs and chunks, retry, cancel."""
 
+# ruff: noqa: N802 - methods are named as the RPCs
+
 import asyncio
 from collections.abc import AsyncIterator
 
@@ -21,9 +23,7 @@ class CallRpcs:
         self._plane = plane
         self._calls = plane.calls
 
-    async def FunctionMap(  # noqa: N802
-        self, request: api_pb2.FunctionMapRequest, caller: Caller
-    ) -> api_pb2.FunctionMapResponse:
+    async def FunctionMap(self, request: api_pb2.FunctionMapRequest, caller: Caller) -> api_pb2.FunctionMapResponse:
         call = self._calls.open(request.function_id, request.function_call_type, request.function_call_invocation_type)
         reply = api_pb2.FunctionMapResponse(
             function_call_id=call.id,
@@ -36,19 +36,17 @@ class CallRpcs:
         reply.sync_client_retries_enabled = not call.retries_here
         return reply
 
-    async def FunctionPutInputs(  # noqa: N802
+    async def FunctionPutInputs(
         self, request: api_pb2.FunctionPutInputsRequest, caller: Caller
     ) -> api_pb2.FunctionPutInputsResponse:
         call = self._calls.find(request.function_call_id)
         return api_pb2.FunctionPutInputsResponse(inputs=[self._put(call, item) for item in request.inputs])
 
-    async def FunctionFinishInputs(  # noqa: N802
-        self, request: api_pb2.FunctionFinishInputsRequest, caller: Caller
-    ) -> Empty:
+    async def FunctionFinishInputs(self, request: api_pb2.FunctionFinishInputsRequest, caller: Caller) -> Empty:
         self._calls.find(request.function_call_id)
         return Empty()
 
-    async def FunctionRetryInputs(  # noqa: N802
+    async def FunctionRetryInputs(
         self, request: api_pb2.FunctionRetryInputsRequest, caller: Caller
     ) -> api_pb2.FunctionRetryInputsResponse:
         for item in request.inputs:
@@ -57,7 +55,7 @@ class CallRpcs:
                 self._calls.again(entry, item.retry_count)
         return api_pb2.FunctionRetryInputsResponse(input_jwts=[item.input_jwt for item in request.inputs])
 
-    async def FunctionGetOutputs(  # noqa: N802
+    async def FunctionGetOutputs(
         self, request: api_pb2.FunctionGetOutputsRequest, caller: Caller
     ) -> api_pb2.FunctionGetOutputsResponse:
         """Answer at once when there is something, else wait as long as asked."""
@@ -75,7 +73,7 @@ class CallRpcs:
         reply.last_entry_id = f"{_position(request) + len(outputs)}-0"
         return reply
 
-    async def FunctionCallGetDataOut(  # noqa: N802
+    async def FunctionCallGetDataOut(
         self, request: api_pb2.FunctionCallGetDataRequest, caller: Caller
     ) -> AsyncIterator[api_pb2.DataChunk]:
         call = self._calls.find(request.function_call_id)
@@ -84,7 +82,7 @@ class CallRpcs:
         # The client asks again at once when a stream ends, until it has the call's output: let it wait here.
         await asyncio.sleep(READ_S)
 
-    async def FunctionCallGetDataIn(  # noqa: N802
+    async def FunctionCallGetDataIn(
         self, request: api_pb2.FunctionCallGetDataRequest, caller: Caller
     ) -> AsyncIterator[api_pb2.DataChunk]:
         call = self._calls.find(request.function_call_id)
@@ -92,7 +90,7 @@ class CallRpcs:
             yield chunk
         await asyncio.sleep(READ_S)
 
-    async def FunctionCallFromId(  # noqa: N802
+    async def FunctionCallFromId(
         self, request: api_pb2.FunctionCallFromIdRequest, caller: Caller
     ) -> api_pb2.FunctionCallFromIdResponse:
         call = self._calls.find(request.function_call_id)
@@ -101,9 +99,7 @@ class CallRpcs:
             function_call_id=call.id, num_inputs=len(call.inputs), metadata=metadata
         )
 
-    async def FunctionCallCancel(  # noqa: N802
-        self, request: api_pb2.FunctionCallCancelRequest, caller: Caller
-    ) -> Empty:
+    async def FunctionCallCancel(self, request: api_pb2.FunctionCallCancelRequest, caller: Caller) -> Empty:
         self._calls.cancel(self._calls.find(request.function_call_id), request.terminate_containers)
         return Empty()
 

@@ -1,5 +1,7 @@
 """RPCs of containers: hello, heartbeats that carry cancellations, inputs, outputs, chunks, failures to start."""
 
+# ruff: noqa: N802 - methods are named as the RPCs
+
 from google.protobuf.empty_pb2 import Empty
 from grpclib import GRPCError, Status
 from modal_proto import api_pb2
@@ -21,11 +23,11 @@ class ContainerRpcs:
         self._plane = plane
         self._calls = plane.calls
 
-    async def ContainerHello(self, request: Empty, caller: Caller) -> Empty:  # noqa: N802
+    async def ContainerHello(self, request: Empty, caller: Caller) -> Empty:
         _container(caller).seen = self._plane.clock()
         return Empty()
 
-    async def ContainerHeartbeat(  # noqa: N802
+    async def ContainerHeartbeat(
         self, request: api_pb2.ContainerHeartbeatRequest, caller: Caller
     ) -> api_pb2.ContainerHeartbeatResponse:
         """Hold the beat for its whole interval, and answer at once when there is something to cancel."""
@@ -38,7 +40,7 @@ class ContainerRpcs:
                 return api_pb2.ContainerHeartbeatResponse()
         return api_pb2.ContainerHeartbeatResponse(cancel_input_event=api_pb2.CancelInputEvent(input_ids=inputs))
 
-    async def FunctionGetInputs(  # noqa: N802
+    async def FunctionGetInputs(
         self, request: api_pb2.FunctionGetInputsRequest, caller: Caller
     ) -> api_pb2.FunctionGetInputsResponse:
         container = _container(caller)
@@ -51,9 +53,7 @@ class ContainerRpcs:
             return api_pb2.FunctionGetInputsResponse(inputs=[api_pb2.FunctionGetInputsItem(kill_switch=True)])
         return api_pb2.FunctionGetInputsResponse(inputs=self._hand_out(container, taken))
 
-    async def FunctionPutOutputs(  # noqa: N802
-        self, request: api_pb2.FunctionPutOutputsRequest, caller: Caller
-    ) -> Empty:
+    async def FunctionPutOutputs(self, request: api_pb2.FunctionPutOutputsRequest, caller: Caller) -> Empty:
         container = _container(caller)
         container.seen = self._plane.clock()
         for item in request.outputs:
@@ -61,28 +61,29 @@ class ContainerRpcs:
             # Late answers, of a container that was given up or of an earlier try, count for nothing.
             if entry is not None and entry.container == container.id and entry.retry_count == item.retry_count:
                 container.cancels.pop(entry.id, None)
-                self._calls.answer(entry, item)
+                if item.result.status == Result.GENERIC_STATUS_TERMINATED and not entry.cancelled:
+                    self._plane.autoscaler.returned(container, entry)  # the container was interrupted, not the call
+                else:
+                    self._calls.answer(entry, item)
         return Empty()
 
-    async def FunctionCallPutDataOut(  # noqa: N802
-        self, request: api_pb2.FunctionCallPutDataRequest, caller: Caller
-    ) -> Empty:
+    async def FunctionCallPutDataOut(self, request: api_pb2.FunctionCallPutDataRequest, caller: Caller) -> Empty:
         call = self._calls.find(request.function_call_id)
         if _runs(call, _container(caller)):
             call.data_out.put(request.data_chunks)
         return Empty()
 
-    async def FunctionGetDynamicConcurrency(  # noqa: N802
+    async def FunctionGetDynamicConcurrency(
         self, request: api_pb2.FunctionGetDynamicConcurrencyRequest, caller: Caller
     ) -> api_pb2.FunctionGetDynamicConcurrencyResponse:
         return api_pb2.FunctionGetDynamicConcurrencyResponse(concurrency=slots(_container(caller).definition))
 
-    async def TaskResult(self, request: api_pb2.TaskResultRequest, caller: Caller) -> Empty:  # noqa: N802
+    async def TaskResult(self, request: api_pb2.TaskResultRequest, caller: Caller) -> Empty:
         """The app's code could not be imported, or a hook raised."""
         _container(caller).result = request.result
         return Empty()
 
-    async def ContainerStop(  # noqa: N802
+    async def ContainerStop(
         self, request: api_pb2.ContainerStopRequest, caller: Caller
     ) -> api_pb2.ContainerStopResponse:
         container = self._plane.containers.by_id.get(request.task_id)
@@ -90,7 +91,7 @@ class ContainerRpcs:
             self._plane.containers.end(container, "stopped by a client")
         return api_pb2.ContainerStopResponse()
 
-    async def TaskList(self, request: api_pb2.TaskListRequest, caller: Caller) -> api_pb2.TaskListResponse:  # noqa: N802
+    async def TaskList(self, request: api_pb2.TaskListRequest, caller: Caller) -> api_pb2.TaskListResponse:
         reply = api_pb2.TaskListResponse()
         for container in self._plane.containers.by_id.values():
             if request.app_id in ("", container.function.app_id):

@@ -1,5 +1,7 @@
 """RPCs that define and look up functions and classes, and that tell or change how they scale."""
 
+# ruff: noqa: N802 - methods are named as the RPCs
+
 from grpclib import GRPCError, Status
 from modal_proto import api_pb2
 
@@ -16,7 +18,7 @@ class Define:
         self._plane = plane
         self._apps = plane.apps
 
-    async def FunctionPrecreate(  # noqa: N802
+    async def FunctionPrecreate(
         self, request: api_pb2.FunctionPrecreateRequest, caller: Caller
     ) -> api_pb2.FunctionPrecreateResponse:
         """Give the function its id, before those that refer to it are serialized."""
@@ -34,7 +36,7 @@ class Define:
             function_id=function.id, handle_metadata=handle(self._preview(function, staged))
         )
 
-    async def FunctionCreate(  # noqa: N802
+    async def FunctionCreate(
         self, request: api_pb2.FunctionCreateRequest, caller: Caller
     ) -> api_pb2.FunctionCreateResponse:
         definition = api_pb2.Function()
@@ -50,9 +52,7 @@ class Define:
             handle_metadata=handle(self._preview(function, definition)),
         )
 
-    async def ClassCreate(  # noqa: N802
-        self, request: api_pb2.ClassCreateRequest, caller: Caller
-    ) -> api_pb2.ClassCreateResponse:
+    async def ClassCreate(self, request: api_pb2.ClassCreateRequest, caller: Caller) -> api_pb2.ClassCreateResponse:
         class_id = request.existing_class_id or self._apps.new_id("cs")
         return api_pb2.ClassCreateResponse(class_id=class_id, handle_metadata=api_pb2.ClassHandleMetadata())
 
@@ -88,9 +88,7 @@ class LookUp:
         self._plane = plane
         self._apps = plane.apps
 
-    async def FunctionGet(  # noqa: N802
-        self, request: api_pb2.FunctionGetRequest, caller: Caller
-    ) -> api_pb2.FunctionGetResponse:
+    async def FunctionGet(self, request: api_pb2.FunctionGetRequest, caller: Caller) -> api_pb2.FunctionGetResponse:
         app = self._app(request.environment_name, request.app_name)
         function_id = app.functions.get(request.object_tag)
         if function_id is None:
@@ -104,7 +102,7 @@ class LookUp:
             function=data_of(function.definition, function.request),
         )
 
-    async def FunctionGetById(  # noqa: N802
+    async def FunctionGetById(
         self, request: api_pb2.FunctionGetByIdRequest, caller: Caller
     ) -> api_pb2.FunctionGetByIdResponse:
         function = found(self._plane, request.function_id)
@@ -113,7 +111,7 @@ class LookUp:
             handle_metadata=handle(function),
         )
 
-    async def ClassGet(self, request: api_pb2.ClassGetRequest, caller: Caller) -> api_pb2.ClassGetResponse:  # noqa: N802
+    async def ClassGet(self, request: api_pb2.ClassGetRequest, caller: Caller) -> api_pb2.ClassGetResponse:
         app = self._app(request.environment_name, request.app_name)
         class_id = app.classes.get(request.object_tag)
         if class_id is None:
@@ -122,7 +120,7 @@ class LookUp:
         metadata = api_pb2.ClassHandleMetadata(class_function_id=function.id, class_function_metadata=handle(function))
         return api_pb2.ClassGetResponse(class_id=class_id, handle_metadata=metadata)
 
-    async def FunctionBindParams(  # noqa: N802
+    async def FunctionBindParams(
         self, request: api_pb2.FunctionBindParamsRequest, caller: Caller
     ) -> api_pb2.FunctionBindParamsResponse:
         """Return the variant with these parameters and options: a function with a pool of its own."""
@@ -152,7 +150,7 @@ class Scale:
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
 
-    async def FunctionGetCurrentStats(  # noqa: N802
+    async def FunctionGetCurrentStats(
         self, request: api_pb2.FunctionGetCurrentStatsRequest, caller: Caller
     ) -> api_pb2.FunctionStats:
         pool = self._plane.autoscaler.pool(found(self._plane, request.function_id))
@@ -162,7 +160,7 @@ class Scale:
             backlog=pool.waiting, num_total_tasks=len(up), num_running_inputs=pool.running, input_headroom=max(room, 0)
         )
 
-    async def FunctionGetSchedulingParams(  # noqa: N802
+    async def FunctionGetSchedulingParams(
         self, request: api_pb2.FunctionGetSchedulingParamsRequest, caller: Caller
     ) -> api_pb2.FunctionGetSchedulingParamsResponse:
         function = found(self._plane, request.function_id)
@@ -174,7 +172,7 @@ class Scale:
             )
         )
 
-    async def FunctionUpdateSchedulingParams(  # noqa: N802
+    async def FunctionUpdateSchedulingParams(
         self, request: api_pb2.FunctionUpdateSchedulingParamsRequest, caller: Caller
     ) -> api_pb2.FunctionUpdateSchedulingParamsResponse:
         function = found(self._plane, request.function_id)

@@ -3,6 +3,8 @@
 The files of mounts are kept, because they are the code: a container runs what was deployed, not what was edited since.
 """
 
+# ruff: noqa: N802 - methods are named as the RPCs
+
 import hashlib
 from collections.abc import AsyncIterator
 
@@ -21,7 +23,7 @@ class Images:
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
 
-    async def ImageGetOrCreate(  # noqa: N802
+    async def ImageGetOrCreate(
         self, request: api_pb2.ImageGetOrCreateRequest, caller: Caller
     ) -> api_pb2.ImageGetOrCreateResponse:
         # The same definition keeps its id, so a redeploy changes nothing.
@@ -31,7 +33,7 @@ class Images:
         metadata = api_pb2.ImageMetadata(image_builder_version=request.builder_version)
         return api_pb2.ImageGetOrCreateResponse(image_id=image_id, result=BUILT, metadata=metadata)
 
-    async def ImageJoinStreaming(  # noqa: N802
+    async def ImageJoinStreaming(
         self, request: api_pb2.ImageJoinStreamingRequest, caller: Caller
     ) -> AsyncIterator[api_pb2.ImageJoinStreamingResponse]:
         yield api_pb2.ImageJoinStreamingResponse(result=BUILT, eof=True)
@@ -43,15 +45,13 @@ class Mounts:
     def __init__(self, plane: Plane) -> None:
         self._plane = plane
 
-    async def MountBatchedCheckExistence(  # noqa: N802
+    async def MountBatchedCheckExistence(
         self, request: api_pb2.MountBatchedCheckExistenceRequest, caller: Caller
     ) -> api_pb2.MountBatchedCheckExistenceResponse:
         missing = [digest for digest in request.sha256_hex_hashes if not self._plane.sources.has(digest)]
         return api_pb2.MountBatchedCheckExistenceResponse(missing_sha256_hex_hashes=missing)
 
-    async def MountPutFile(  # noqa: N802
-        self, request: api_pb2.MountPutFileRequest, caller: Caller
-    ) -> api_pb2.MountPutFileResponse:
+    async def MountPutFile(self, request: api_pb2.MountPutFileRequest, caller: Caller) -> api_pb2.MountPutFileResponse:
         data = request.data
         if request.data_blob_id:
             data = self._plane.parts["blobs"].read(request.data_blob_id)
@@ -60,7 +60,7 @@ class Mounts:
         self._plane.sources.put(request.sha256_hex, data)
         return api_pb2.MountPutFileResponse(exists=True)
 
-    async def MountGetOrCreate(  # noqa: N802
+    async def MountGetOrCreate(
         self, request: api_pb2.MountGetOrCreateRequest, caller: Caller
     ) -> api_pb2.MountGetOrCreateResponse:
         """Named mounts (Modal's own client, a Python build) hold nothing that this environment has not."""

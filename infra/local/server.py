@@ -19,14 +19,16 @@ from grpclib.const import Cardinality, Handler
 from grpclib.server import Server, Stream
 from modal_proto.api_grpc import ModalClientBase
 
-from infra.local.plane import LOOPBACK, Plane
+from infra.local.loopback import LOOPBACK, address, listening
+from infra.local.plane import Plane
 
 if TYPE_CHECKING:
     from infra.local.containers import Container
 
 log = logging.getLogger("infra.local")
 
-GROUPS = ("rpc_apps", "rpc_functions", "rpc_images", "rpc_calls", "rpc_containers", "rpc_objects")  # modules of infra.local, each with GROUPS
+# Modules of infra.local, each with GROUPS.
+GROUPS = ("rpc_apps", "rpc_functions", "rpc_images", "rpc_calls", "rpc_containers", "rpc_objects")
 SERVICE = "/modal.client.ModalClient/"
 
 
@@ -103,9 +105,9 @@ async def serve(plane: Plane, port: int = 0, host: str = LOOPBACK) -> AsyncItera
     methods = collect(plane)
     plane.containers.listen = partial(_listen, plane, methods)
     server = Server([Service(plane, methods, Caller())])
-    await server.start(host, port)
-    assert server._server is not None  # grpclib keeps the sockets to itself
-    plane.url = f"http://{host}:{server._server.sockets[0].getsockname()[1]}"
+    ours = listening(port)
+    await server.start(sock=ours)
+    plane.url = address(ours)
     try:
         yield
     finally:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import modal
 
@@ -35,7 +35,7 @@ class Live:
 
         return asyncio.run_coroutine_threadsafe(run(), self._loop).result(60)
 
-    def function(self, name: str) -> modal.Function:
+    def function(self, name: str) -> "modal.Function[..., Any, Any]":
         return modal.Function.from_name("sample", name, client=self.client)
 
     def cls(self, name: str) -> modal.Cls:

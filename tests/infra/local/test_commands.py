@@ -1,0 +1,81 @@
+"""The command line: `run` around a command, `up`, and that nothing is left behind, however it ends."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+pytestmark = pytest.mark.plane
+
+CALL = "import modal, time; print(modal.Function.from_name('sample', 'square').remote(6), flush=True); "
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> dict[str, str]:
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("MODAL_")}
+    # A developer's own credentials must never be read: were they, this file would break every client.
+    broken = tmp_path / "credentials.toml"
+    broken.write_text("[default\n")
+    return ours | {"PARLEY_SAMPLE_NOTES": str(tmp_path), "HOME": str(tmp_path), "MODAL_CONFIG_PATH": str(broken)}
+
+
+def start(environment: dict[str, str], *then: str) -> subprocess.Popen[str]:
+    arguments = [sys.executable, "-m", "infra.local", "run", "--deploy", "tests.infra.local.sample", "--", *then]
+    return subprocess.Popen(arguments, env=environment, stdout=subprocess.PIPE, text=True)
+
+
+@pytest.fixture
+def running(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], list[psutil.Process]]]:
+    """A plane whose command has made a call and now waits, and the containers that it started."""
+    process = start(environment, sys.executable, "-c", CALL + "time.sleep(60)")
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline() == "36\n"
+        family = psutil.Process(process.pid).children(recursive=True)
+        yield process, [each for each in family if "modal._container_entrypoint" in each.cmdline()]
+        for each in family:  # the command of a killed plane goes on, as one of a killed shell does
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.kill()
+    finally:
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+
+def gone(processes: list[psutil.Process]) -> bool:
+    deadline = time.monotonic() + 15
+    while time.monotonic() < deadline:
+        if not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in processes):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_run_gives_the_status_of_its_command(environment: dict[str, str]) -> None:
+    then = "import os; assert os.environ['RUNTIME'] == 'local'; exit(7)"
+    process = start(environment, sys.executable, "-c", CALL + then)
+    output, _ = process.communicate(timeout=60)
+    assert (process.returncode, output) == (7, "36\n")
+
+
+def test_a_terminated_plane_ends_its_containers_and_its_command(
+    running: tuple[subprocess.Popen[str], list[psutil.Process]],
+) -> None:
+    process, containers = running
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(30) != 0
+    assert containers and gone(containers)
+
+
+def test_a_killed_plane_leaves_no_container(running: tuple[subprocess.Popen[str], list[psutil.Process]]) -> None:
+    process, containers = running
+    process.kill()
+    process.wait()
+    assert containers and gone(containers)
