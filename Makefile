@@ -2,7 +2,7 @@
 PARLEY := tools/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check lint browser models servers bench bench-scripted bench-voice bench-store bench-browser verify-weights lock clean
+.PHONY: help run setup test check lint browser models torch servers bench bench-scripted bench-voice bench-store bench-browser verify-weights deploy modal-matrix lock clean
 
 help: ## list the targets
 	@echo "Parley: talk, by voice, with a character."
@@ -26,8 +26,11 @@ lint: ## ruff, mypy and the import contracts
 browser: ## a real Chromium speaks to a character
 	@$(PARLEY) tools.suites browser
 
-models: ## the real (small) models: what one speaks, another hears
+models: ## the real (small) models: what one speaks, another hears; then the torch suite
 	@$(PARLEY) tools.suites models
+
+torch: ## the code of the GPU engines on the CPU, in an environment of its own (.venv-torch)
+	@$(PARLEY) tools.suites torch
 
 servers: ## the stores on PostgreSQL, MariaDB and Redis
 	@$(PARLEY) tools.suites servers
@@ -41,8 +44,14 @@ bench-scripted bench-voice bench-store bench-browser: ## one of them (ARGS=... g
 verify-weights: ## read every model file again and compare its sha256
 	@$(PARLEY) tools.get_weights --verify
 
+deploy: ## put the functions, the web application and the schedule on Modal (ARGS=--check looks without an account)
+	@$(PARLEY) tools.deploy
+
+modal-matrix: ## the local plane against the last releases of modal, slowly (ARGS=1.5.5: that one only)
+	@$(PARLEY) tools.modal_matrix
+
 lock: ## resolve the pinned packages anew into requirements/*.txt
 	@$(PARLEY) tools.lock
 
 clean: ## remove the environment and caches, keep chats and weights
-	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache parley.egg-info
+	@rm -rf .venv .venv-torch .mypy_cache .ruff_cache .pytest_cache parley.egg-info

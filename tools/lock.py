@@ -11,6 +11,15 @@ from tools.say import ROOT, Problem, guard, say
 UV = "uv==0.13.9"
 BUILD = ("setuptools==83.0.0",)
 HEADER = "# Made by `make lock` from pyproject.toml. Every file of a release is listed, so any system finds its own.\n"
+# The torch engines have an environment of their own: none of them runs in `make run`. Its direct pins, with reasons, are
+# in requirements/torch.in. What is left out of its lock:
+TORCH_LEAVES_OUT = (
+    "torch",  # comes first and apart, as a build for the CPU (tools/torch_environment.py)
+    *("torchaudio", "hf-xet"),  # kaldi-native-fbank does the work of the first; the second speeds up downloads
+    # What funasr declares for models, hubs and training that we do not use; its modules that lack them are skipped.
+    *("modelscope", "umap-learn", "oss2", "tensorboardx", "jamo", "jaconv", "jieba", "websockets"),
+    *("scikit-learn", "joblib", "pooch", "audioread"),  # librosa's; funasr only resamples with it, and is never asked to
+)
 EXTRAS: dict[str, list[str]] = {  # the largest first
     "dev": ["models", "databases", "dev"],
     "models": ["models"],
@@ -36,6 +45,12 @@ def main() -> int:
                 "\n".join(re.findall(r"^[a-z0-9].*?==[^ ;]+", (locks / "dev.txt").read_text(), re.MULTILINE))
             )
         _compile(home, locks / "build.txt", build)
+        left_out = home / "left-out.txt"
+        # The project's own lock leaves the hub's client out; transformers does not start without it.
+        rows = [*(f"{name} ; python_version < '3'" for name in TORCH_LEAVES_OUT), "huggingface-hub>=2"]
+        left_out.write_text("\n".join(rows))
+        aside = ["--override", str(left_out), "--constraint", str(pins)]
+        _compile(home, locks / "torch.txt", locks / "torch.in", *aside)
     return 0
 
 

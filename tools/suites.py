@@ -6,12 +6,14 @@ import sys
 import time
 
 from functions import weights
-from tools import environment
+from tools import environment, torch_environment
 from tools.run import get_weights
 from tools.say import ROOT, Problem, guard, say
 
 LINT = (("ruff", "check", "."), ("mypy",), ("lint-imports", "--no-cache"))
 MARKER = {"browser": "browser", "models": "models", "servers": "server"}
+TORCH_WEIGHTS = [f"all-minilm-l6-v2/{name}" for name in ("config.json", "tokenizer.json", "tokenizer_config.json")]
+TORCH_WEIGHTS.append("all-minilm-l6-v2/model.safetensors")
 BENCHES = {  # in tests/bench
     "bench-scripted": "scripted",
     "bench-voice": "voice",
@@ -22,7 +24,7 @@ BENCHES = {  # in tests/bench
 
 def main() -> int:
     names = [each for name in sys.argv[1:] for each in (BENCHES if name == "bench" else [name])]
-    if unknown := set(names) - {"lint", "test", *MARKER, *BENCHES}:
+    if unknown := set(names) - {"lint", "test", "torch", *MARKER, *BENCHES}:
         raise Problem(f"No such suite: {', '.join(sorted(unknown))}.")
     environment.ensure("dev")
     worst = 0
@@ -45,6 +47,12 @@ def suite(name: str) -> int:
         return max([environment.run(*command) for command in LINT])  # all of them: one mend, not three
     if name == "models":
         get_weights([*weights.needed("small"), *weights.needed("tiny")])
+        code = environment.run("pytest", "-m", "models", *more)
+        return code or (suite("torch") if not more else 0)  # ARGS choose among the tests of one suite
+    if name == "torch":
+        torch_environment.ensure()
+        get_weights(TORCH_WEIGHTS)
+        return torch_environment.run(*more)
     if name == "bench-voice":
         get_weights(weights.needed(os.environ.get("MODELS") or "default"))
     if name in BENCHES:
