@@ -17,8 +17,9 @@ from infra.wiring import Services
 from web.assets import Assets
 from web.errors import ErrorPages
 from web.forms import FORM_BYTES
+from web.operators import Operators
 from web.render import Pages
-from web.routes import bench, chats, export, files, gallery, health, settings, sounds, turns
+from web.routes import bench, chats, export, files, gallery, health, operator, settings, sounds, turns
 from web.security import Shield, known_ids, same_origin
 from web.session import Guests
 
@@ -51,6 +52,12 @@ ROUTES: list[ControllerRouterHandler] = [
     health.ready,
     health.metrics,
     health.engines,
+    operator.overview,
+    operator.turns,
+    operator.turn,
+    operator.door,
+    operator.sign_in,
+    operator.sign_out,
     files.static,
     files.favicon,
     files.service_worker,
@@ -78,6 +85,7 @@ def create_app(services: Services, on_serving: Callable[[], None] | None = None)
         "pages": pages,
         "assets": assets,
         "guests": guests,
+        "operators": Operators(config),
         "telemetry": telemetry,
     }
 

@@ -9,6 +9,7 @@ from litestar.params import FromPath, SkipValidation
 from infra.telemetry import Telemetry
 from infra.wiring import Services
 from web.assets import Assets
+from web.operators import Operators
 from web.render import Pages
 from web.session import Guests
 
@@ -17,6 +18,7 @@ NeedServices = NamedDependency[SkipValidation[Services]]
 NeedPages = NamedDependency[SkipValidation[Pages]]
 NeedAssets = NamedDependency[SkipValidation[Assets]]
 NeedGuests = NamedDependency[SkipValidation[Guests]]
+NeedOperators = NamedDependency[SkipValidation[Operators]]
 NeedTelemetry = NamedDependency[SkipValidation[Telemetry]]
 Guest = NamedDependency[SkipValidation[str]]
 PathId = FromPath[str]
