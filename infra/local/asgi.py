@@ -36,9 +36,8 @@ def scope_of(request: web.Request, kind: str = "http") -> Scope:
 
 def input_of(scope: Scope, method: str) -> api_pb2.FunctionInput:
     """Return the input of a web function, or of a class's web method."""
-    made = api_pb2.FunctionInput(
-        args=pickle.dumps(((scope,), {}), protocol=4), data_format=api_pb2.DATA_FORMAT_PICKLE, final_input=True
-    )
+    arguments = pickle.dumps(((scope,), {}), protocol=4)
+    made = api_pb2.FunctionInput(args=arguments, data_format=api_pb2.DATA_FORMAT_PICKLE)
     if method:
         made.method_name = method
     return made

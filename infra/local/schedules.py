@@ -42,7 +42,7 @@ async def _run(plane: "Plane", timetable: Timetable) -> None:
 def fire(plane: "Plane", function_id: str) -> None:
     """Call a function without arguments. Nobody waits for the result, so the plane sees to its retries."""
     call = plane.calls.open(function_id, invocation=api_pb2.FUNCTION_CALL_INVOCATION_TYPE_ASYNC)
-    plane.calls.put(call, api_pb2.FunctionInput(final_input=True))
+    plane.calls.put(call, api_pb2.FunctionInput())
 
 
 def _scheduled(plane: "Plane") -> list[tuple[str, int, api_pb2.Schedule]]:
