@@ -24,7 +24,10 @@ SECRETS = (
     Needed(
         WEB,
         ("CORE_URL", "SECRET_KEY", "OPERATOR_KEY"),
-        ("PUBLIC_URL", "LLM_BASE_URL", "LLM_API_KEY", "LLM_MODEL", "LLM_PRICE_IN", "LLM_PRICE_OUT"),
+        (
+            *("LLM_BASE_URL", "LLM_API_KEY", "LLM_MODEL", "LLM_PRICE_IN", "LLM_PRICE_OUT"),
+            *("LLM_FALLBACK_BASE_URL", "LLM_FALLBACK_API_KEY", "LLM_FALLBACK_MODEL", "PUBLIC_URL"),
+        ),
         "the web application: its database, its keys, and the LLM that it asks",
     ),
 )
