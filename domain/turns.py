@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import Coroutine
 from contextlib import aclosing, suppress
+from contextvars import copy_context
 
 from domain.audio import Audio, decode
 from domain.chat import Chat, Line, Message, to_summarise
@@ -17,6 +18,7 @@ from domain.ports import Chats, Clock, Llm, Personas, Speaker, Transcriber, Tran
 from domain.prompts import prompt_for, summary_prompt
 from domain.recorded import RecordedTurn
 from domain.turn import Ask, Stopped, Tools, Turn
+from domain.usage import TURN
 
 log = logging.getLogger(__name__)
 MAX_TEXT = 2_000
@@ -219,8 +221,11 @@ class Turns:
             except ParleyError as error:
                 log.warning("between turns: %s", error.code)
 
-        task = self._chores[chat_id] = asyncio.create_task(quietly())
+        nobody = copy_context()
+        nobody.run(TURN.set, "")  # begun by a turn's end, say, but no part of what that turn cost
+        task = self._chores[chat_id] = asyncio.create_task(quietly(), context=nobody)
         task.add_done_callback(lambda done: self._chore_done(chat_id, done))
+        task.add_done_callback(lambda _: work.close())  # cancelled before its first step, it would never be awaited
 
     def _chore_done(self, chat_id: str, task: asyncio.Task[None]) -> None:
         if self._chores.get(chat_id) is task:

@@ -40,6 +40,7 @@ class Meter:
         self.engine_s = 0.0
         self.audio_ms = self.tokens_in = self.tokens_out = 0
         self.container = self.remote_id = ""
+        self.answered = False  # whether something came back
 
     @contextmanager
     def working(self) -> Iterator[None]:

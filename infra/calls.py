@@ -56,6 +56,7 @@ class Calls:
                         item = await anext(items, _END)
                     if item is _END:
                         return
+                    meter.answered = True
                     yield item
                     limit = gap_s
 
@@ -74,7 +75,7 @@ class Calls:
             if outcome != "done" and not meter.engine_s and meter.container:
                 # It ran, and did not come to tell for how long: as long as we saw.
                 meter.engine_s = time.monotonic() - began
-            if outcome == "done" or meter.container or meter.engine_s:  # else it was refused before it cost anything
+            if outcome == "done" or meter.answered or meter.container or meter.engine_s:  # else it cost nothing
                 row = self._pricing.call(
                     secrets.token_urlsafe(12),
                     FUNCTIONS[function],
