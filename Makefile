@@ -2,13 +2,13 @@
 PARLEY := tools/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check lint browser models torch servers bench bench-scripted bench-voice bench-store bench-browser verify-weights deploy modal-matrix lock clean
+.PHONY: help run setup test check lint browser models torch plane servers bench bench-scripted bench-voice bench-store bench-browser bench-plane verify-weights deploy modal-matrix lock clean
 
 help: ## list the targets
 	@echo "Parley: talk, by voice, with a character."
 	@grep -E '^[a-z -]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s  %s\n", $$1, $$2 }'
 
-run: ## set up on the first start, then serve on http://127.0.0.1:7210 (PORT= MODELS=small ENGINES=scripted)
+run: ## set up on the first start, then serve on http://127.0.0.1:7210 (PORT= MODELS=small RUNTIME=local)
 	@$(PARLEY) tools.run
 
 setup: ## everything `make run` does before it serves
@@ -32,13 +32,16 @@ models: ## the real (small) models: what one speaks, another hears; then the tor
 torch: ## the code of the GPU engines on the CPU, in an environment of its own (.venv-torch)
 	@$(PARLEY) tools.suites torch
 
+plane: ## the functions on the local Modal: real containers, the unmodified client, one conformance suite
+	@$(PARLEY) tools.suites plane
+
 servers: ## the stores on PostgreSQL, MariaDB and Redis
 	@$(PARLEY) tools.suites servers
 
 bench: ## all benches: overhead with scripted engines, latency of real ones, cost of the stores, hands-free in Chromium
 	@$(PARLEY) tools.suites bench
 
-bench-scripted bench-voice bench-store bench-browser: ## one of them (ARGS=... goes to it, here and in the suites)
+bench-scripted bench-voice bench-store bench-browser bench-plane: ## one of them (ARGS=... goes to it, here and in the suites)
 	@$(PARLEY) tools.suites $@
 
 verify-weights: ## read every model file again and compare its sha256

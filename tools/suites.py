@@ -11,7 +11,7 @@ from tools.run import get_weights
 from tools.say import ROOT, Problem, guard, say
 
 LINT = (("ruff", "check", "."), ("mypy",), ("lint-imports", "--no-cache"))
-MARKER = {"browser": "browser", "models": "models", "servers": "server"}
+MARKER = {"browser": "browser", "models": "models", "plane": "plane", "servers": "server"}
 TORCH_WEIGHTS = [f"all-minilm-l6-v2/{name}" for name in ("config.json", "tokenizer.json", "tokenizer_config.json")]
 TORCH_WEIGHTS.append("all-minilm-l6-v2/model.safetensors")
 BENCHES = {  # in tests/bench
@@ -19,6 +19,7 @@ BENCHES = {  # in tests/bench
     "bench-voice": "voice",
     "bench-store": "bench_store",
     "bench-browser": "browser",
+    "bench-plane": "plane",
 }
 
 
