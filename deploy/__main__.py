@@ -11,7 +11,7 @@ from pathlib import Path
 import modal
 
 from deploy import checks, envfile, table
-from deploy.secrets import SECRETS, Needed, problems
+from deploy.secrets import SECRETS, Needed, kind, problems
 from functions.pools import KIND_SETTING
 
 APP = "deploy.modal_app"
@@ -61,7 +61,7 @@ def _settings(path: Path) -> dict[str, str]:
         settings = envfile.load(path)
     except ValueError as error:
         raise checks.Trouble(str(error)) from error
-    if wrong := problems(settings):
+    if wrong := problems(settings, kind(os.environ)):
         raise checks.Trouble("\n".join([f"{path} would not do:", *(f"  {line}" for line in wrong)]))
     missing = {each.name: [key for key in each.must if not settings.get(key)] for each in SECRETS}
     if lacking := [f"{name} needs {', '.join(keys)}" for name, keys in missing.items() if keys]:

@@ -11,7 +11,7 @@ from typing import Any
 
 import modal
 
-from deploy.secrets import SECRETS, WEB
+from deploy.secrets import SECRETS, WEB, kind
 from functions import images
 from functions.app import app as app  # Modal looks for this name here
 from functions.pools import KIND_SETTING, pools
@@ -24,7 +24,7 @@ EVERY = "*/30 * * * *"
 LOCK = ROOT / "requirements" / "databases.txt"
 
 _pools = pools()
-_laptop = os.environ.get(KIND_SETTING) == "laptop"
+_laptop = kind(os.environ) == "laptop"
 # Passed as `env`, not baked into the image: the local plane has no images, and containers must agree with whoever
 # deployed about the pool table.
 _env: dict[str, str | None] = {

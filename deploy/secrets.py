@@ -6,6 +6,8 @@ import msgspec
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from functions.pools import KIND_SETTING, Kind
+
 WEB = "parley-web"
 SERVERS = ("mysql", "mariadb", "postgresql", "postgres")
 LONG = 32  # characters of a key that nobody guesses
@@ -33,12 +35,13 @@ SECRETS = (
 )
 
 
-def problems(env: Mapping[str, str]) -> list[str]:
+def problems(env: Mapping[str, str], where: Kind = "cloud") -> list[str]:
     """Return what keeps the web application from being deployed with these settings, in words for its operator.
 
-    None of the values is repeated: these lines go to logs.
+    None of the values is repeated: these lines go to logs. The local plane's containers (`laptop`) are processes of
+    this machine: its disk stays and its loopback is theirs, so there any database will do.
     """
-    found = [problem] if (problem := _database(env.get("CORE_URL", ""))) else []
+    found = [problem] if where == "cloud" and (problem := _database(env.get("CORE_URL", ""))) else []
     found += [
         f"{name} is missing or short: use {LONG} random characters or more, such as `openssl rand -base64 36` prints"
         for name in ("SECRET_KEY", "OPERATOR_KEY")
@@ -49,6 +52,11 @@ def problems(env: Mapping[str, str]) -> list[str]:
     if not (env.get("PUBLIC_URL") or "https://").startswith("https://"):
         found.append("PUBLIC_URL must begin with https://: the guest cookie is sent over nothing else")
     return found
+
+
+def kind(env: Mapping[str, str]) -> Kind:
+    """Return which pool table the environment means, as functions/pools.py reads it."""
+    return "laptop" if env.get(KIND_SETTING) == "laptop" else "cloud"
 
 
 def _database(url: str) -> str:

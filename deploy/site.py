@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from deploy.secrets import WEB, problems
+from deploy.secrets import WEB, kind, problems
 from infra.config import ConfigError, read
 
 
@@ -13,7 +13,7 @@ def site(env: Mapping[str, str], address: str) -> Any:
     Raises ConfigError for settings with which something would be lost, Unavailable when the database is out of reach:
     then Modal logs it and answers 500, and nothing half-started takes requests.
     """
-    if wrong := problems(env):
+    if wrong := problems(env, kind(env)):
         raise ConfigError(f"Parley cannot start; put it right in the Modal secret {WEB}. " + ". ".join(wrong))
     # Imported here: `make deploy` imports this package's entry, and needs neither web server nor templates.
     from infra import telemetry, wiring

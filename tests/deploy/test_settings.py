@@ -48,6 +48,11 @@ def test_an_endpoint_needs_its_model_and_an_address_needs_https() -> None:
     assert "https" in problems({**GOOD, "PUBLIC_URL": "http://parley.example"})[0]
 
 
+def test_on_the_local_plane_any_database_will_do_but_keys_are_keys() -> None:
+    assert problems({**GOOD, "CORE_URL": "sqlite:///var/core.db"}, "laptop") == []
+    assert len(problems({}, "laptop")) == 2
+
+
 def test_no_value_of_a_secret_is_ever_repeated() -> None:
     values = {"CORE_URL": "sqlite:///secret-word", "SECRET_KEY": "secret-word", "OPERATOR_KEY": "secret-word"}
     assert "secret-word" not in " ".join(problems(values))
