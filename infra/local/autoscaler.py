@@ -9,7 +9,7 @@ import msgspec
 from infra.local.apps import Function
 from infra.local.bell import Bell
 from infra.local.calls import Input, Result
-from infra.local.definitions import limits_of, varied
+from infra.local.definitions import limits_of, slots, varied
 from infra.local.pool import PoolState, Start, Stop
 
 if TYPE_CHECKING:
@@ -71,6 +71,23 @@ class Autoscaler:
         """`autoscaler.update` changed the limits."""
         pool = self.pool(function)
         self._apply(function, pool, pool.relimit(self._plane.clock(), limits_of(function)))
+
+    def concurrency(self, container: "Container") -> int:
+        """Return how many inputs or batches this container shall work on; its pool follows.
+
+        Above the target only while inputs wait and there may be no more containers. Modal says no more than that.
+        """
+        definition, pool = container.definition, container.pool
+        target, most = slots(definition), max(definition.max_concurrent_inputs, 1)
+        batch = definition.batch_max_size or 1
+        up = sum(held.state != "stopping" for held in pool.containers.values())
+        full = up >= pool.limits.max_containers
+        wide = full and (pool.waiting > 0 or pool.running > up * target * batch)
+        chosen = most if wide else target
+        if pool.limits.concurrency != chosen * batch and pool not in self._draining:
+            limits = msgspec.structs.replace(pool.limits, concurrency=chosen * batch)
+            self._apply(container.function, pool, pool.relimit(self._plane.clock(), limits))
+        return chosen
 
     def _renew(self, function: Function, warm: bool) -> None:
         waiting = self._waiting(self._plane.pools.get(function.id))

@@ -8,7 +8,6 @@ from modal_proto import api_pb2
 
 from infra.local.calls import Call, Input, Result
 from infra.local.containers import Container
-from infra.local.definitions import slots
 from infra.local.plane import Plane
 from infra.local.server import Caller
 
@@ -76,7 +75,10 @@ class ContainerRpcs:
     async def FunctionGetDynamicConcurrency(
         self, request: api_pb2.FunctionGetDynamicConcurrencyRequest, caller: Caller
     ) -> api_pb2.FunctionGetDynamicConcurrencyResponse:
-        return api_pb2.FunctionGetDynamicConcurrencyResponse(concurrency=slots(_container(caller).definition))
+        """`target_inputs` at a time, and up to `max_inputs` while there can be no more containers."""
+        return api_pb2.FunctionGetDynamicConcurrencyResponse(
+            concurrency=self._plane.autoscaler.concurrency(_container(caller))
+        )
 
     async def TaskResult(self, request: api_pb2.TaskResultRequest, caller: Caller) -> Empty:
         """The app's code could not be imported, or a hook raised."""

@@ -46,6 +46,35 @@ def surroundings(names: list[str]) -> dict[str, str | None]:
 
 
 @app.function()
+async def squares_of_squares(x: int) -> int:
+    """A function that calls another."""
+    return await square.remote.aio(await square.remote.aio(x))
+
+
+@app.function(single_use_containers=True, max_containers=2)
+def once_each() -> int:
+    return os.getpid()
+
+
+@app.cls(max_containers=1)
+@modal.concurrent(max_inputs=4, target_inputs=1)
+class Elastic:
+    """One at a time as long as there may be more containers, four at a time when there may not."""
+
+    at_once = 0
+
+    @modal.method()
+    async def most(self) -> int:
+        self.at_once += 1
+        most = 0
+        for _ in range(40):
+            most = max(most, self.at_once)
+            await asyncio.sleep(0.1)
+        self.at_once -= 1
+        return most
+
+
+@app.function()
 def sulk() -> None:
     raise Sulking("not today", 7)
 
