@@ -75,7 +75,7 @@ class Pricing:
             turn_id=TURN.get() if turn_id is None else turn_id,
             kind=kind,
             at=at,
-            runtime=self._runtime,
+            runtime="inline" if cost.price_class == ENDPOINT else self._runtime,  # we ask the endpoint ourselves
             remote_id=remote_id,
             container=used.container,
             outcome=outcome,

@@ -49,6 +49,8 @@ def test_an_endpoint_is_paid_by_the_token_wherever_the_rest_runs(runtime: str) -
     # 812 x 0.15 + 44 x 0.60 = 148.2 micro-dollars
     assert pricing.price("llm", USED, NOON) == Price("endpoint", "0.15+0.60", 148)
     assert pricing.price("asr", USED, NOON).price_class != "endpoint"
+    assert pricing.call("k1", "llm", NOON, USED).runtime == "inline"
+    assert pricing.call("k2", "asr", NOON, USED).runtime == runtime
 
 
 @pytest.mark.parametrize(

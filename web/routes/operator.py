@@ -19,7 +19,12 @@ PERIODS = (7, 30, 90)  # days
 NEWEST = 8
 PAGE = 50
 NO_STORE = {"cache-control": "no-store"}
-KINDS = {"asr": N_("Hearing"), "llm": N_("Thinking"), "tts": N_("Speaking"), "embed": N_("Comparing")}
+KINDS = {
+    "asr": N_("Speech recognition"),
+    "llm": N_("Language model"),
+    "tts": N_("Speech synthesis"),
+    "embed": N_("Embedding"),
+}
 OUTCOMES = {"done": N_("done"), "stopped": N_("stopped"), "failed": N_("failed")}
 RUNTIMES = {"inline": N_("in this process"), "local": N_("local containers"), "modal": N_("Modal")}
 CLASSES = {"own": N_("this machine, no charge"), "endpoint": N_("LLM endpoint, by the token")}
