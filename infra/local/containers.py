@@ -79,6 +79,7 @@ class Containers:
     def __init__(self, plane: "Plane") -> None:
         self._plane = plane
         self.by_id: dict[str, Container] = {}
+        self.logs: dict[str, list[Path]] = {}  # of every container that an app ever had
         self.listen: Callable[[Container, str], Awaitable[Server]]  # given by the server
         self._reaper = Reaper()
         self._sockets = Path(tempfile.mkdtemp(prefix="plane-"))  # short: a socket's path has 104 bytes at most
@@ -94,6 +95,7 @@ class Containers:
             container_id, function, function.definition, pool, self._plane.folder / "logs" / f"{container_id}.log"
         )
         self.by_id[container_id] = container
+        self.logs.setdefault(function.app_id, []).append(container.log)
         self._plane.spawn(self._live(container), f"container {container_id}")
 
     def stop(self, container_id: str) -> None:

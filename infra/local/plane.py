@@ -9,7 +9,6 @@ schedules, dashboard) are modules with `part(plane)`, an async context manager t
 
 import asyncio
 import importlib
-import importlib.util
 import logging
 import time
 from collections.abc import AsyncIterator, Collection, Coroutine
@@ -124,8 +123,6 @@ class Plane:
             stack.push_async_callback(plane._cancel_tasks)
             await stack.enter_async_context(serve(plane, port))
             for name in PARTS:
-                if importlib.util.find_spec(f"infra.local.{name}") is None:
-                    continue
                 module = importlib.import_module(f"infra.local.{name}")
                 await stack.enter_async_context(module.part(plane))
             plane.spawn(plane.autoscaler.run(), "autoscaler")

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("infra.local")
 
 # Modules of infra.local, each with GROUPS.
-GROUPS = ("rpc_apps", "rpc_functions", "rpc_images", "rpc_calls", "rpc_containers", "rpc_objects")
+GROUPS = ("rpc_apps", "rpc_functions", "rpc_images", "rpc_calls", "rpc_containers", "rpc_logs", "rpc_objects")
 SERVICE = "/modal.client.ModalClient/"
 
 

@@ -65,6 +65,28 @@ def test_run_gives_the_status_of_its_command(environment: dict[str, str]) -> Non
     assert (process.returncode, output) == (7, "36\n")
 
 
+def test_an_app_without_a_deploy_runs_and_its_prints_are_shown(environment: dict[str, str], tmp_path: Path) -> None:
+    app = tmp_path / "brief.py"
+    app.write_text(
+        "import modal\n"
+        "app = modal.App('brief')\n"
+        "@app.function()\n"
+        "def double(x):\n"
+        "    print('in the container')\n"
+        "    return 2 * x\n"
+        "@app.local_entrypoint()\n"
+        "def main():\n"
+        "    print('here:', double.remote(21))\n"
+    )
+    plane = [sys.executable, "-m", "infra.local", "run", "--"]
+    ran = subprocess.run(
+        [*plane, sys.executable, "-m", "modal", "run", str(app)],
+        env=environment, capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert "in the container" in ran.stdout and "here: 42" in ran.stdout
+    assert "nothing answers" not in ran.stderr
+
+
 def test_a_terminated_plane_ends_its_containers_and_its_command(
     running: tuple[subprocess.Popen[str], list[psutil.Process]],
 ) -> None:
