@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import os
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -11,7 +12,7 @@ import msgspec
 
 from domain.errors import Unavailable
 from domain.ports import Prompt
-from domain.usage import Usage
+from domain.usage import Meter, Usage
 from functions.engines import tokens
 from functions.engines.breaker import Breaker
 from functions.engines.openai_endpoint import Endpoint, EndpointFailed, Reply, close_later
@@ -58,31 +59,29 @@ class OpenAiLlm:
         self._breaker = Breaker("the first LLM provider", clock)
         self._first_token_s = first_token_s
 
-    async def reply(self, prompt: Prompt) -> AsyncGenerator[str, None]:
-        """Yield deltas. Until the first one, what may pass is tried again; after it, a break is Unavailable."""
-        async with aclosing(self.stream(prompt)) as stream:
-            async for item in stream:
-                if isinstance(item, str):
-                    yield item
+    async def reply(self, prompt: Prompt, meter: Meter | None = None) -> AsyncGenerator[str, None]:
+        """Yield deltas. Until the first one, what may pass is tried again; after it, a break is Unavailable.
 
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Usage, None]:
-        """Yield what `reply` does, and at the end the Usage, with the tokens as counted there.
-
-        An endpoint that does not count has them estimated from the text. No engine of ours works: engine_ms is 0.
+        The meter's tokens grow with the reply, estimated from the text, so that one that is stopped counts too; at
+        the end they are what the endpoint counted, if it did. No engine of ours works, so its time stays as it is.
         """
+        meter = meter or Meter()
         reply = None
-        characters, said = 0, []
+        characters = 0
         try:
             async with asyncio.timeout(self._first_token_s):
                 reply, delta = await self._begin(prompt)
+            meter.tokens_in = tokens.estimate_prompt(prompt)
+            said = 0.0
             while delta is not None and characters <= prompt.max_tokens * LONGEST:
                 if delta:
                     characters += len(delta)
-                    said.append(delta)
+                    said += tokens.estimate(delta)
+                    meter.tokens_out = math.ceil(said)
                     yield delta
                 delta = await reply.next()
-            counted = reply.usage or (tokens.estimate_prompt(prompt), tokens.estimate("".join(said)))
-            yield Usage(0, tokens_in=counted[0], tokens_out=counted[1])
+            if reply.usage is not None:
+                meter.tokens_in, meter.tokens_out = reply.usage
         except TimeoutError:
             raise Unavailable("engine_late", engine="llm") from None
         except EndpointFailed as error:
@@ -92,7 +91,15 @@ class OpenAiLlm:
             if reply is not None:
                 close_later(reply)
 
-    async def prepare(self, prompt: Prompt) -> None:
+    async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Usage, None]:
+        """Yield what `reply` does, and at the end the Usage."""
+        meter = Meter()
+        async with aclosing(self.reply(prompt, meter)) as deltas:
+            async for delta in deltas:
+                yield delta
+        yield meter.usage()
+
+    async def prepare(self, prompt: Prompt, meter: Meter | None = None) -> None:
         return
 
     async def close(self) -> None:

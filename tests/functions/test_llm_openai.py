@@ -5,7 +5,7 @@ import json
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import aclosing, asynccontextmanager
 
 import pytest
 from aiohttp import web
@@ -13,7 +13,8 @@ from aiohttp import web
 from domain.chat import Line
 from domain.errors import Unavailable
 from domain.ports import Prompt
-from functions.engines.openai_llm import OpenAiLlm
+from domain.usage import Meter, Usage
+from functions.engines.openai_llm import OpenAiLlm, Provider, from_environment
 
 pytestmark = pytest.mark.anyio
 PROMPT = Prompt(
@@ -23,10 +24,13 @@ Step = Callable[[web.Request, web.StreamResponse], Awaitable[None]]
 
 
 class Endpoint:
-    """Answers each request with the next of `plan`: a status, or a list of words (None: cut the connection)."""
+    """Answers each request with the next of `plan`: a status, a refusal, or a list of what is streamed.
+
+    In the list: words, a pause in seconds, tokens counted as (prompt, reply), raw bytes, or None: cut the connection.
+    """
 
     def __init__(self) -> None:
-        self.plan: list[int | dict[str, object] | list[str | float | None]] = []
+        self.plan: list[int | dict[str, object] | list[str | float | tuple[int, int] | bytes | None]] = []
         self.asked: list[dict[str, object]] = []
         self.speaking, self.gone = asyncio.Event(), asyncio.Event()
         self.url = ""
@@ -37,7 +41,7 @@ class Endpoint:
         if isinstance(step, int):
             return web.json_response({"error": {"message": "no"}}, status=step)
         if isinstance(step, dict):
-            return web.json_response({"error": step}, status=400)
+            return web.json_response(step.get("body", {"error": step}), status=int(str(step.get("status", 400))))
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
         try:
@@ -48,6 +52,10 @@ class Endpoint:
                     assert request.transport is not None
                     request.transport.close()
                     return response
+                elif isinstance(word, bytes):
+                    await response.write(word)
+                elif isinstance(word, tuple):
+                    await response.write(_counted(*word))
                 else:
                     await response.write(_event({"role": "assistant", "content": word}, None))
                     self.speaking.set()
@@ -64,8 +72,14 @@ def _event(delta: dict[str, str], finish: str | None) -> bytes:
     return f"data: {json.dumps(event)}\n\n".encode()
 
 
-@pytest.fixture
-async def endpoint() -> AsyncIterator[Endpoint]:
+def _counted(prompt: int, reply: int) -> bytes:
+    usage = {"prompt_tokens": prompt, "completion_tokens": reply, "total_tokens": prompt + reply}
+    event = {"id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m", "choices": [], "usage": usage}
+    return f"data: {json.dumps(event)}\n\n".encode()
+
+
+@asynccontextmanager
+async def served() -> AsyncIterator[Endpoint]:
     endpoint = Endpoint()
     app = web.Application()
     app.router.add_post("/v1/chat/completions", endpoint.answer)
@@ -74,8 +88,22 @@ async def endpoint() -> AsyncIterator[Endpoint]:
     site = web.TCPSite(runner, "127.0.0.1", 0)
     await site.start()
     endpoint.url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    yield endpoint
-    await runner.cleanup()
+    try:
+        yield endpoint
+    finally:
+        await runner.cleanup()
+
+
+@pytest.fixture
+async def endpoint() -> AsyncIterator[Endpoint]:
+    async with served() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+async def second() -> AsyncIterator[Endpoint]:
+    async with served() as endpoint:
+        yield endpoint
 
 
 @pytest.fixture
@@ -173,6 +201,172 @@ async def test_cancelling_the_reader_closes_the_connection(endpoint: Endpoint, l
         await task
     async with asyncio.timeout(5):
         await endpoint.gone.wait()
+
+
+async def test_tokens_are_as_the_endpoint_counted_them(endpoint: Endpoint, llm: OpenAiLlm) -> None:
+    endpoint.plan = [["One ", (7, 1), "beer.", (31, 5)]]
+    async with aclosing(llm.stream(PROMPT)) as items:
+        assert [item async for item in items] == ["One ", "beer.", Usage(0, tokens_in=31, tokens_out=5)]
+    assert endpoint.asked[0]["stream_options"] == {"include_usage": True}
+
+
+async def test_tokens_are_estimated_where_nobody_counts(endpoint: Endpoint, llm: OpenAiLlm) -> None:
+    endpoint.plan = [{"message": "no", "param": "stream_options"}, ["Twelve chars", "你好"]]
+    meter = Meter()
+    async with aclosing(llm.reply(PROMPT, meter)) as deltas:
+        assert [delta async for delta in deltas] == ["Twelve chars", "你好"]
+    assert "stream_options" not in endpoint.asked[1]
+    assert meter.usage() == Usage(0, tokens_in=22, tokens_out=5)
+
+
+async def test_a_reply_that_is_stopped_has_used_tokens_too(endpoint: Endpoint, llm: OpenAiLlm) -> None:
+    endpoint.plan = [["Eight ch", 30.0, "never", (31, 5)]]
+    meter = Meter()
+    deltas = llm.reply(PROMPT, meter)
+    assert await anext(deltas) == "Eight ch"
+    await deltas.aclose()
+    assert meter.usage() == Usage(0, tokens_in=22, tokens_out=2)
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        {"message": "Unsupported", "param": "stream_options.include_usage"},
+        {"status": 422, "body": {"detail": [{"loc": ["body", "stream_options"], "msg": "Extra inputs"}]}},
+    ],
+)
+async def test_a_parameter_is_found_however_the_refusal_names_it(
+    endpoint: Endpoint, llm: OpenAiLlm, refusal: dict[str, object]
+) -> None:
+    endpoint.plan = [refusal, ["A"]]
+    assert await said(llm) == ["A"]
+    assert "stream_options" not in endpoint.asked[1]
+    assert endpoint.asked[1]["temperature"] == 0.3
+
+
+async def test_refusals_of_parameters_are_not_counted_as_tries(endpoint: Endpoint, llm: OpenAiLlm) -> None:
+    names = ("max_tokens", "temperature", "stream_options")
+    refusals: list[dict[str, object]] = [{"message": "no", "param": name} for name in names]
+    endpoint.plan = [*refusals, 500, 500, ["A"]]
+    assert await said(llm) == ["A"]
+
+
+async def test_a_refused_parameter_that_we_cannot_do_without_is_the_end(endpoint: Endpoint, llm: OpenAiLlm) -> None:
+    endpoint.plan = [{"message": "no", "param": "messages"}, ["never"]]
+    with pytest.raises(Unavailable, match="llm_failed"):
+        await said(llm)
+    assert len(endpoint.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "nonsense",
+    [
+        b"data: {not json\n\n",
+        b"data: \xff\xfe\n\n",
+        b'data: {"error": {"message": "overloaded"}}\n\n',
+        b'data: {"choices": [{"index": 0, "delta": {"content": 5}, "finish_reason": null}]}\n\n',
+        b"<html>Please log in</html>",
+        b"data: [DONE]\n\n",
+    ],
+)
+async def test_nonsense_before_the_first_word_is_tried_again(
+    endpoint: Endpoint, llm: OpenAiLlm, nonsense: bytes
+) -> None:
+    endpoint.plan = [[nonsense, None], ["Beer."]]
+    assert await said(llm) == ["Beer."]
+
+
+async def test_a_stream_that_falls_silent_after_its_first_word_is_given_up(endpoint: Endpoint) -> None:
+    endpoint.plan = [["One ", b": ping\n\n", 0.1, b": ping\n\n", 0.1, b": ping\n\n", 30.0]]
+    llm = OpenAiLlm(endpoint.url, "", "m", first_token_s=5.0, gap_s=0.3)
+    deltas = llm.reply(PROMPT)
+    assert await anext(deltas) == "One "
+    with pytest.raises(Unavailable, match="llm_failed"):
+        await anext(deltas)
+    await llm.close()
+
+
+async def test_an_endpoint_that_never_stops_talking_is_cut_off(endpoint: Endpoint, llm: OpenAiLlm) -> None:
+    endpoint.plan = [["blah " * 100] * 50]
+    assert 2 <= len(await said(llm)) <= 4
+
+
+async def test_the_second_provider_answers_when_the_first_does_not(endpoint: Endpoint, second: Endpoint) -> None:
+    endpoint.plan = [401]
+    second.plan = [["Beer."]]
+    llm = OpenAiLlm(endpoint.url, "a", "one", fallback=Provider(second.url, "two", "b"))
+    assert await said(llm) == ["Beer."]
+    assert (second.asked[0]["model"], second.asked[0]["key"]) == ("two", "Bearer b")
+    await llm.close()
+
+
+async def test_a_first_provider_that_hangs_leaves_time_for_the_second(endpoint: Endpoint, second: Endpoint) -> None:
+    endpoint.plan = [[30.0, "never"]]
+    second.plan = [["Beer."]]
+    llm = OpenAiLlm(endpoint.url, "", "one", first_token_s=1.5, fallback=Provider(second.url, "two"))
+    assert await said(llm) == ["Beer."]
+    await llm.close()
+
+
+async def test_nothing_of_the_second_is_spliced_into_a_reply_of_the_first(
+    endpoint: Endpoint, second: Endpoint
+) -> None:
+    endpoint.plan = [["One ", None]]
+    llm = OpenAiLlm(endpoint.url, "", "one", fallback=Provider(second.url, "two"))
+    deltas = llm.reply(PROMPT)
+    assert await anext(deltas) == "One "
+    with pytest.raises(Unavailable, match="llm_failed"):
+        await anext(deltas)
+    assert not second.asked
+    await llm.close()
+
+
+async def test_a_dead_first_provider_is_left_alone_and_probed_again_later(
+    endpoint: Endpoint, second: Endpoint
+) -> None:
+    now = 0.0
+    endpoint.plan = [401, 401, 401, ["First."], ["First."]]
+    second.plan = [["Second."]] * 5
+    llm = OpenAiLlm(endpoint.url, "", "one", fallback=Provider(second.url, "two"), clock=lambda: now)
+    assert [await said(llm) for _ in range(4)] == [["Second."]] * 4
+    assert len(endpoint.asked) == 2, "two failures, then it rests"
+    now = 15.0
+    assert await said(llm) == ["Second."], "the probe fails"
+    assert len(endpoint.asked) == 3
+    now = 45.0
+    assert [await said(llm) for _ in range(2)] == [["First."]] * 2
+    await llm.close()
+
+
+async def test_a_refused_prompt_goes_to_the_second_but_does_not_condemn_the_first(
+    endpoint: Endpoint, second: Endpoint
+) -> None:
+    endpoint.plan = [{"message": "too long"}] * 3
+    second.plan = [["Second."]] * 3
+    llm = OpenAiLlm(endpoint.url, "", "one", fallback=Provider(second.url, "two"))
+    assert [await said(llm) for _ in range(3)] == [["Second."]] * 3
+    assert len(endpoint.asked) == 3
+    await llm.close()
+
+
+async def test_both_providers_down_is_unavailable(endpoint: Endpoint, second: Endpoint) -> None:
+    endpoint.plan, second.plan = [401], [403]
+    llm = OpenAiLlm(endpoint.url, "", "one", fallback=Provider(second.url, "two"))
+    with pytest.raises(Unavailable, match="llm_failed"):
+        await said(llm)
+    await llm.close()
+
+
+async def test_a_missing_setting_is_named_and_a_key_never_shown() -> None:
+    with pytest.raises(Unavailable) as error:
+        from_environment({"LLM_BASE_URL": "http://127.0.0.1:1/v1"})
+    assert (error.value.code, error.value.detail) == ("setting_missing", {"name": "LLM_MODEL"})
+    env = {"LLM_BASE_URL": "http://127.0.0.1:1/v1", "LLM_MODEL": "m", "LLM_FALLBACK_MODEL": "n"}
+    with pytest.raises(Unavailable) as error:
+        from_environment(env)
+    assert error.value.detail == {"name": "LLM_FALLBACK_BASE_URL"}
+    await from_environment({**env, "LLM_FALLBACK_BASE_URL": "http://127.0.0.1:2/v1"}).close()
+    assert "s3cret" not in repr(Provider("http://127.0.0.1:1/v1", "m", "s3cret"))
 
 
 def test_importing_the_adapter_does_not_import_the_package() -> None:
