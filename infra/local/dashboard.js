@@ -47,7 +47,7 @@ addEventListener("submit", async (event) => {
 
 function connect() {
   const source = new EventSource(`/live${location.search}`);
-  for (const name of ["now", "log"]) source.addEventListener(name, (event) => show(name, event.data));
+  for (const name of ["top", "now", "log"]) source.addEventListener(name, (event) => show(name, event.data));
   source.onopen = () => document.body.classList.remove("gone");
   source.onerror = () => document.body.classList.add("gone");
 }

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 EVERY_S = 0.5  # between two looks at the plane, for each page that is open
 BEAT_S = 15.0  # a comment on the stream, so that a page that was closed is noticed
 LOG_BYTES = 24_000  # of a container's log
+PARTS = ("top", "now", "log")  # blocks of the template that are sent anew
 HERE = Path(__file__).parent
 SCENES = (  # text for Faults.set, and what it is like
     ("", "A good day"),
@@ -98,7 +99,7 @@ class Dashboard:
         silent = 0.0
         while True:
             context = self._template.new_context(self._values(request))
-            parts = {name: "".join(self._template.blocks[name](context)) for name in ("now", "log")}
+            parts = {name: "".join(self._template.blocks[name](context)) for name in PARTS}
             for name in [name for name, html in parts.items() if sent.get(name) != html]:
                 lines = "".join(f"data: {line}\n" for line in parts[name].split("\n"))
                 await response.write(f"event: {name}\n{lines}\n".encode())

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 RECENT = 15  # calls, and ended containers, that are listed
 
 State = Literal["starting", "idle", "busy", "stopping"]
+Tag = tuple[str, str]  # an app and the name of a function in it: what variants share
 Tone = Literal["good", "bad", "busy", "quiet"]
 
 Result = api_pb2.GenericResult
@@ -43,7 +44,7 @@ class Box(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """A function."""
+    """A function, with its variants (parameters, with_options)."""
 
     id: str
     name: str
@@ -57,6 +58,11 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     microusd: int
     url: str
     next_run: float | None  # seconds from now
+
+    @property
+    def quiet(self) -> bool:
+        """Nothing has happened to it yet."""
+        return not (self.boxes or self.waiting or self.cold_starts)
 
 
 class Done(msgspec.Struct, frozen=True, kw_only=True):
@@ -101,14 +107,14 @@ def overview(plane: "Plane") -> Overview:
     lines = {line.function: line for line in plane.bill.lines(now)}
     costs = {stay.container: plane.bill.of(now, stay) for stay in plane.bill.stays()}
     boxes = [_box(now, container, costs) for container in plane.containers.by_id.values()]
-    by_function: dict[str, list[Box]] = {}
+    by_tag: dict[Tag, list[Box]] = {}
     for container, box in zip(plane.containers.by_id.values(), boxes, strict=True):
-        by_function.setdefault(container.function.id, []).append(box)
-    known = list(plane.apps.deployed_functions())
-    known += [function for function in plane.apps.variants.values() if function.id in plane.pools]
+        by_tag.setdefault(_tag(container.function), []).append(box)
     rows = [
-        _row(plane, function, by_function.get(function.id, []), lines.get(function.name), now) for function in known
+        _row(plane, function, by_tag.get(_tag(function), []), lines.get(function.name), now)
+        for function in plane.apps.deployed_functions()
     ]
+    rows.sort(key=lambda row: (not row.boxes, row.app, row.name.lower()))
     gone = [stay for stay in plane.bill.stays() if stay.ended is not None][:RECENT]
     return Overview(
         rows=rows,
@@ -128,6 +134,10 @@ def overview(plane: "Plane") -> Overview:
         microusd_per_hour=sum(line.microusd_per_hour for line in lines.values()),
         unknown=sorted(set(plane.unknown)),
     )  # fmt: skip
+
+
+def _tag(function: "Function") -> Tag:
+    return function.app_id, function.name
 
 
 def _box(now: float, container: "Container", costs: dict[str, int]) -> Box:
@@ -150,8 +160,9 @@ def _box(now: float, container: "Container", costs: dict[str, int]) -> Box:
 
 
 def _row(plane: "Plane", function: "Function", boxes: list[Box], line: Line | None, now: float) -> Row:
-    pool = plane.pools.get(function.id)
-    limits = pool.limits if pool else limits_of(function)
+    family = [function, *plane.apps.variants_of(function)]
+    pools = [plane.pools[each.id] for each in family if each.id in plane.pools]
+    limits = limits_of(function)
     buffer = f" + {limits.buffer_containers} spare" if limits.buffer_containers else ""
     at_once = f", {limits.concurrency} at once" if limits.concurrency > 1 else ""
     due = plane.parts["schedules"].times().get(function.id) if "schedules" in plane.parts else None
@@ -159,11 +170,11 @@ def _row(plane: "Plane", function: "Function", boxes: list[Box], line: Line | No
     app = plane.apps.by_id[function.app_id]
     return Row(
         id=function.id,
-        name=function.name.removesuffix(".*") + (" (variant)" if function.base_id else ""),
+        name=function.name.removesuffix(".*"),
         app=f"{app.name or app.id} v{app.version}",
         boxes=boxes,
-        waiting=pool.waiting if pool else 0,
-        running=pool.running if pool else 0,
+        waiting=sum(pool.waiting for pool in pools),
+        running=sum(pool.running for pool in pools),
         limits=f"{limits.min_containers} to {limits.max_containers}{buffer}, {limits.scaledown_window:g} s{at_once}",
         billed_as=as_if_deployed(function.name).price_class,
         cold_starts=line.cold_starts if line else 0,
