@@ -20,11 +20,15 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from infra.local.faults import SETTING as FAULTS_SETTING
 from infra.local.faults import Faults
 from infra.local.plane import Plane
 
 # What Parley's own functions read beside their secrets (README, Settings). Other apps: --pass.
-PARLEY_SETTINGS = ("ENGINES", "MODELS", "THREADS", "LLM_BASE_URL", "LLM_API_KEY", "LLM_MODEL")
+PARLEY_SETTINGS = (
+    "ENGINES", "MODELS", "THREADS", "ASR_ENGINE", "TTS_ENGINE", "EMBED_ENGINE", "EMBED_DIMENSION", "LLM_ENGINE",
+    "LLM_BASE_URL", "LLM_API_KEY", "LLM_MODEL", "LLM_FALLBACK_BASE_URL", "LLM_FALLBACK_API_KEY", "LLM_FALLBACK_MODEL",
+)  # fmt: skip
 
 
 def parser() -> argparse.ArgumentParser:
@@ -35,7 +39,7 @@ def parser() -> argparse.ArgumentParser:
     each.add_argument("--dashboard-port", type=int, default=0, help="0: any free one")
     each.add_argument("--folder", type=Path, help="for logs, blobs and volumes; default: a temporary one")
     each.add_argument("--pools", choices=("laptop", "cloud"), default="laptop", help="which pool table apps see")
-    each.add_argument("--faults", default=os.environ.get("PARLEY_FAULTS", ""), help="e.g. 'cold_start=12 jitter=0.2'")
+    each.add_argument("--faults", default=os.environ.get(FAULTS_SETTING, ""), help="e.g. 'cold_start=12 jitter=0.2'")
     each.add_argument("--pass", dest="passed", action="append", default=[], metavar="NAME",
                       help="a variable of this environment that containers see too; may be repeated")  # fmt: skip
     each.add_argument("--deploy", action="append", default=[], metavar="MODULE", help="an app; may be repeated")
