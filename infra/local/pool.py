@@ -110,7 +110,7 @@ class PoolState:
         """Return when `tick` may have something to do if nothing else happens before."""
         if self._owed is not None:
             return self._owed
-        if self._idle and self._spare() > 0 and self._up > self._floor:
+        if self._idle and self._up > self._floor and self._spare() > 0:
             return self._expiry(next(iter(self._idle)))
         return None
 
@@ -139,8 +139,8 @@ class PoolState:
         for input_id in taken:
             self._where[input_id] = container
         self._file(container, held)
-        if self._lacking() > 0:  # an idle one took what a working one had room for: the buffer is short
-            self._owed = now
+        if self.limits.buffer_containers and self._lacking(self._spare(), self._up) > 0:
+            self._owed = now  # an idle one took what a working one had room for: the buffer is short
         return taken
 
     def booted(self, now: float, container: str) -> list[Action]:
@@ -229,10 +229,13 @@ class PoolState:
 
     @property
     def _floor(self) -> int:
-        return min(self.limits.min_containers, self.limits.max_containers)
+        least, most = self.limits.min_containers, self.limits.max_containers
+        return least if least < most else most
 
     def _needed(self) -> int:
         """Containers without inputs, starting ones included, that the queue is going to fill."""
+        if not self._queue:
+            return 0
         beyond = len(self._queue) - self._room
         return -(-beyond // self.limits.concurrency) if beyond > 0 else 0
 
@@ -241,24 +244,30 @@ class PoolState:
         buffer = self.limits.buffer_containers if self._queue or self._where else 0
         return len(self._idle) + len(self._starting) - self._needed() - buffer
 
-    def _lacking(self) -> int:
+    def _lacking(self, spare: int, up: int) -> int:
         """How many containers to start now. Stopping ones count: a small machine has no room for both."""
-        return min(max(-self._spare(), self._floor - self._up), self.limits.max_containers - len(self._containers))
+        if spare >= 0 and up >= self._floor:
+            return 0
+        return min(max(-spare, self._floor - up), self.limits.max_containers - len(self._containers))
 
     def _settle(self, now: float) -> list[Action]:
         self._owed = None
         actions: list[Action] = []
-        if self._up > self.limits.max_containers:
-            above = [*self._idle, *self._starting][: self._up - self.limits.max_containers]
+        up = self._up
+        if up > self.limits.max_containers:
+            above = [*self._idle, *self._starting][: up - self.limits.max_containers]
             actions.extend(self._stop(now, name) for name in above)
-        lacking = self._lacking()
+            up -= len(above)
+        spare = self._spare()
+        lacking = self._lacking(spare, up)
         if lacking > 0:
             return actions + self._start(now, lacking)
-        while self._idle and self._spare() > 0 and self._up > self._floor:
+        while spare > 0 and self._idle and up > self._floor:
             oldest = next(iter(self._idle))
             if self._expiry(oldest) > now:
                 break
             actions.append(self._stop(now, oldest))
+            spare, up = spare - 1, up - 1
         return actions
 
     def _expiry(self, container: str) -> float:
