@@ -174,7 +174,7 @@ async def test_a_death_after_the_start_is_unavailable_and_loading_again_mends_it
     program: Program, llm: VllmLlm
 ) -> None:
     os.kill(int(str(program.said["pids"][0])), 9)
-    while llm._vllm is not None and llm._vllm.alive:
+    while llm._vllm is not None and llm._vllm.alive:  # noqa: ASYNC110 - a process has no event to wait for
         await asyncio.sleep(0.01)
     with pytest.raises(Unavailable, match="llm_failed"):
         await said(llm)
