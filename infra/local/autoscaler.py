@@ -104,7 +104,8 @@ class Autoscaler:
         now = self._plane.clock()
         for input_id in pool.queue:
             pool.cancelled(now, input_id)
-        self._draining.append(pool)
+        if pool.containers:
+            self._draining.append(pool)
         dry = msgspec.structs.replace(pool.limits, min_containers=0, max_containers=0, buffer_containers=0)
         self._apply(function, pool, pool.relimit(now, dry))
 

@@ -192,9 +192,9 @@ class Calls:
             if container is None or terminate:
                 if container is None:
                     self._plane.autoscaler.cancelled(entry)
-                self.fail(entry, Result.GENERIC_STATUS_TERMINATED, "the call was cancelled")
-                if container is not None:
+                else:
                     self._plane.containers.kill(container, "terminated by a cancel")
+                self.fail(entry, Result.GENERIC_STATUS_TERMINATED, "the call was cancelled")
             else:
                 self._plane.containers.cancel(container, entry)
 

@@ -172,9 +172,9 @@ class Containers:
 
     def _timed_out(self, container: Container, entry: Input, limit: float) -> None:
         if entry.container == container.id:
+            self.kill(container.id, "an input timed out")  # first, or the place that this frees would be given away
             why = f"Task's current input hit its timeout of {limit:g}s"
             self._plane.calls.fail(entry, Result.GENERIC_STATUS_TIMEOUT, why)
-            self.kill(container.id, "an input timed out")
 
     def _in(self, container: Container, seconds: float, do: Callable[[], object]) -> None:
         container.timers.append(asyncio.get_running_loop().call_later(seconds, do))

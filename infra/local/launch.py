@@ -117,8 +117,9 @@ class Reaper:
     def _tell(self, line: str) -> None:
         if self._process is None:
             self._process = subprocess.Popen(  # noqa: S603 - our own file
-                [sys.executable, "-I", "-S", reaper.__file__], stdin=subprocess.PIPE, start_new_session=True
-            )
+                [sys.executable, "-I", "-S", reaper.__file__],
+                stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True,
+            )  # fmt: skip
         if self._process.stdin is not None:
             self._process.stdin.write(line.encode())
             self._process.stdin.flush()

@@ -63,7 +63,7 @@ class CallRpcs:
         deadline = self._plane.clock() + request.timeout
         while not (outputs := _outputs(call, request)):
             left = deadline - self._plane.clock()
-            if left <= 0 or call.finished or not await call.bell.wait(left):
+            if left <= 0 or not await call.bell.wait(left):
                 break
         if call.finished and request.clear_on_success:
             call.forget_at = self._plane.clock() + READ_S
