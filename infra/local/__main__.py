@@ -17,7 +17,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from infra.local.faults import SETTING as FAULTS_SETTING
@@ -39,7 +39,8 @@ def parser() -> argparse.ArgumentParser:
     each.add_argument("--dashboard-port", type=int, default=0, help="0: any free one")
     each.add_argument("--folder", type=Path, help="for logs, blobs and volumes; default: a temporary one")
     each.add_argument("--pools", choices=("laptop", "cloud"), default="laptop", help="which pool table apps see")
-    each.add_argument("--faults", default=os.environ.get(FAULTS_SETTING, ""), help="e.g. 'cold_start=12 jitter=0.2'")
+    each.add_argument("--faults", type=_faults, default=os.environ.get(FAULTS_SETTING, ""),
+                      help="e.g. 'cold_start=12 jitter=0.2'")  # fmt: skip
     each.add_argument("--pass", dest="passed", action="append", default=[], metavar="NAME",
                       help="a variable of this environment that containers see too; may be repeated")  # fmt: skip
     each.add_argument("--deploy", action="append", default=[], metavar="MODULE", help="an app; may be repeated")
@@ -50,18 +51,29 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def _faults(text: str) -> Faults:
+    try:
+        return Faults(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 @asynccontextmanager
 async def plane_of(options: argparse.Namespace) -> AsyncIterator[Plane]:
     """Start the plane that the command line asks for, with its apps deployed."""
-    with contextlib.ExitStack() as stack:
+    async with AsyncExitStack() as stack:
         folder = options.folder or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="local-modal-")))
-        async with Plane.open(
-            folder.resolve(), faults=Faults(options.faults), port=options.port, pools=options.pools,
+        opening = Plane.open(
+            folder.resolve(), faults=options.faults, port=options.port, pools=options.pools,
             dashboard_port=options.dashboard_port, passed=[*PARLEY_SETTINGS, *options.passed],
-        ) as plane:  # fmt: skip
-            for module in options.deploy:
-                await deploy(plane, module)
-            yield plane
+        )  # fmt: skip
+        try:
+            plane = await stack.enter_async_context(opening)
+        except (OSError, ValueError) as error:  # a port that is taken, a file of secrets that cannot be read
+            raise SystemExit(f"the local plane cannot start: {error}") from error
+        for module in options.deploy:
+            await deploy(plane, module)
+        yield plane
 
 
 async def deploy(plane: Plane, module: str) -> None:
@@ -86,7 +98,7 @@ def client_environment(plane: Plane) -> dict[str, str]:
 
 
 async def up(options: argparse.Namespace) -> int:
-    """Keep a plane running until SIGINT or SIGTERM."""
+    """Keep a plane running until it is interrupted."""
     async with plane_of(options) as plane:
         for name, value in plane.client_env().items():
             print(f"export {name}={shlex.quote(value)}", flush=True)  # noqa: T201 - this is its output
@@ -117,9 +129,9 @@ async def run(options: argparse.Namespace) -> int:
 
 
 async def interruptible(options: argparse.Namespace) -> int:
-    """Run the command; SIGINT and SIGTERM end it and everything that it started."""
+    """Run the command; SIGINT, SIGTERM and SIGHUP end it and everything that it started."""
     work = asyncio.create_task({"up": up, "run": run}[options.command](options))
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         # Once: a second signal must not cut short the end of the containers.
         asyncio.get_running_loop().add_signal_handler(number, lambda: work.cancelling() or work.cancel())
     try:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -85,6 +86,28 @@ def test_an_app_without_a_deploy_runs_and_its_prints_are_shown(environment: dict
     )  # fmt: skip
     assert "in the container" in ran.stdout and "here: 42" in ran.stdout
     assert "nothing answers" not in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["run", "--faults", "bogus=1", "--", "true"], "'bogus=1' is not a setting"),
+        (["run"], "a command is missing"),
+        (["run", "--deploy", "no.such.module", "--", "true"], "No module named 'no'"),
+    ],
+)
+def test_what_cannot_be_is_said_in_words(environment: dict[str, str], arguments: list[str], told: str) -> None:
+    plane = [sys.executable, "-m", "infra.local", *arguments]
+    ran = subprocess.run(plane, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode != 0 and told in ran.stderr
+    assert "infra/local" not in ran.stderr  # no trace of ours
+
+
+def test_a_port_that_is_taken_is_said_in_words(environment: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        plane = [sys.executable, "-m", "infra.local", "run", "--port", str(taken.getsockname()[1]), "--", "true"]
+        ran = subprocess.run(plane, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert ran.returncode == 1 and "cannot start" in ran.stderr and "Traceback" not in ran.stderr
 
 
 def test_a_terminated_plane_ends_its_containers_and_its_command(
