@@ -6,12 +6,11 @@ So a character keeps its voice when it moves from a laptop to a GPU, and nobody'
 
 import asyncio
 import io
-from pathlib import Path
 
 import numpy as np
 import soundfile
 
-from domain.audio import SPOKEN_RATE, Audio, Samples
+from domain.audio import SPOKEN_RATE, Samples
 from domain.persona import Language, Voice
 from functions import handlers
 from functions.engines.voices import HIBARI, KOKORO
@@ -44,7 +43,7 @@ async def _make(tts: Tts, name: str, language: Language) -> None:
     samples = np.concatenate(sounds)
     path = FOLDER / f"{name}.ogg"
     path.write_bytes(_ogg(samples))
-    say(f"{path.relative_to(ROOT)}: {Audio.of(samples, SPOKEN_RATE).seconds:.1f} s, {path.stat().st_size / 1000:.0f} kB")
+    say(f"{name}: {len(samples) / SPOKEN_RATE:.1f} s, {path.stat().st_size / 1000:.0f} kB")
 
 
 def _ogg(samples: Samples) -> bytes:
