@@ -41,7 +41,8 @@ class Environments:
         return api_pb2.EnvironmentListResponse(
             items=[
                 api_pb2.EnvironmentListItem(
-                    name=name, created_at=made, default=name == ENVIRONMENT, environment_id=f"en-{name}"
+                    name=name, created_at=made, default=name == ENVIRONMENT, environment_id=f"en-{name}",
+                    image_builder_version=BUILDER,
                 )
                 for name, made in self._names.items()
             ]
