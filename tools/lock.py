@@ -11,14 +11,15 @@ from tools.say import ROOT, Problem, guard, say
 UV = "uv==0.13.9"
 BUILD = ("setuptools==83.0.0",)
 HEADER = "# Made by `make lock` from pyproject.toml. Every file of a release is listed, so any system finds its own.\n"
-# The torch engines have an environment of their own: none of them runs in `make run`. Its direct pins, with reasons, are
-# in requirements/torch.in. What is left out of its lock:
+# The torch engines have an environment of their own: none of them runs in `make run`. Its direct pins, with reasons,
+# are in requirements/torch.in. What is left out of its lock:
 TORCH_LEAVES_OUT = (
     "torch",  # comes first and apart, as a build for the CPU (tools/torch_environment.py)
     *("torchaudio", "hf-xet"),  # kaldi-native-fbank does the work of the first; the second speeds up downloads
     # What funasr declares for models, hubs and training that we do not use; its modules that lack them are skipped.
     *("modelscope", "umap-learn", "oss2", "tensorboardx", "jamo", "jaconv", "jieba", "websockets"),
-    *("scikit-learn", "joblib", "pooch", "audioread"),  # librosa's; funasr only resamples with it, and is never asked to
+    *("scikit-learn", "joblib", "pooch", "audioread"),  # librosa's, which we have no need of
+    *("audioop-lts", "standard-aifc", "standard-chunk", "standard-sunau"),  # audioread's, and for Python 3.13 only
 )
 EXTRAS: dict[str, list[str]] = {  # the largest first
     "dev": ["models", "databases", "dev"],

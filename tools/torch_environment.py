@@ -1,10 +1,10 @@
 """.venv-torch: torch for the CPU and what the GPU engines stand on, so that tests run their code without a GPU.
 
-Apart from .venv, for no page needs it and it is large. torch itself comes first, in the version of requirements/torch.in
-and as a build for the CPU; the rest comes from the hashed lock. On Linux the usual build of torch brings 3 GB of CUDA.
-Which build pip would take depends on where it looks, so it is asked first. If that one needs CUDA, `uv` fetches the
-CPU's: it knows by itself where torch's makers keep it, and is pinned. torch has one file per system, Python and kind
-of GPU under one version, so its version is pinned and no hash.
+Apart from .venv, for no page needs it and it is large. torch itself comes first, in the version of
+requirements/torch.in and as a build for the CPU; the rest comes from the hashed lock. On Linux the usual build of torch
+brings 3 GB of CUDA. Which one pip would take depends on where it is set to look, so it is asked first. If that one
+needs CUDA, `uv` (pinned) fetches the CPU's: it knows by itself where torch's makers keep it. torch has one file per
+system, Python and kind of GPU under one version, so its version is pinned and no hash.
 """
 
 import hashlib
@@ -51,7 +51,8 @@ def run(*arguments: str) -> int:
     """Run pytest there, in the repository, and return its exit code."""
     # Nothing here has business with a hub; offline, a library that tries fails at once instead of waiting.
     env = {**os.environ, "HF_HUB_OFFLINE": "1"}
-    return subprocess.run([PYTHON, "-m", "pytest", "-m", "torch", "tests/torch", *arguments], cwd=ROOT, env=env).returncode
+    command: list[str | Path] = [PYTHON, "-m", "pytest", "-m", "torch", "tests/torch", *arguments]
+    return subprocess.run(command, cwd=ROOT, env=env).returncode
 
 
 def pinned() -> str:
@@ -70,14 +71,15 @@ def needs_cuda(report: str) -> bool:
 
 
 def _install_torch(pin: str) -> None:
-    if os.environ.get(ANY_BUILD) != "any":
-        report = _pip("install", "--dry-run", "--no-deps", "--quiet", "--report", "-", pin)
-        if needs_cuda(report):
-            _pip("install", "--no-compile", UV)
-            uv = [PYTHON, "-m", "uv", "pip", "install", "--python", PYTHON, "--no-deps", "--torch-backend", "cpu", pin]
-            _do(*uv, trouble=f"The CPU's build of torch did not come. {ANY_BUILD}=any takes the one with CUDA instead.")
-            return
-    _pip("install", "--no-deps", "--no-compile", pin)
+    if os.environ.get(ANY_BUILD) == "any":
+        _pip("install", "--no-compile", pin)  # with what it declares: parts of CUDA, as the case may be
+    elif not needs_cuda(_pip("install", "--dry-run", "--no-deps", "--quiet", "--report", "-", pin)):
+        _pip("install", "--no-deps", "--no-compile", pin)
+    else:
+        _pip("install", "--no-compile", UV)
+        uv: list[str | Path] = [PYTHON, "-m", "uv", "pip", "install", "--python", PYTHON, "--no-deps"]
+        hint = f"The build of torch for the CPU did not come. {ANY_BUILD}=any takes the one with CUDA instead."
+        _do(*uv, "--torch-backend", "cpu", pin, trouble=hint)
 
 
 def _pip(*arguments: str | Path) -> str:

@@ -23,7 +23,7 @@ def folder_of(setting: str, model: str, revision: str) -> Path:
     path = Path(model).expanduser()
     if path.is_dir():
         return path
-    if not re.fullmatch(r"[\w.-]+/[\w.-]+", model):
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", model):
         raise BadSetting(setting, model, "there is no such folder, and it is no name of a repository")
     if not COMMIT.fullmatch(revision):
         raise BadSetting(f"{setting}_REVISION", revision, f"give the 40 hex digits of a commit of {model}")

@@ -8,13 +8,15 @@ words. The names are those of the model's own tokens.
 
 import re
 from collections import Counter
+from functools import reduce
 
 import msgspec
 
 from domain.persona import Language
 from domain.ports import Transcript
 
-TAG = re.compile(r"<\|([A-Za-z_/]+)\|>")
+TAG = re.compile(r"<\|([^<|>]*)\|>")
+TORN = re.compile(r"<\||\|>")  # half a tag
 NOBODY = "nospeech"
 TONGUES = {"zh", "en", "yue", "ja", "ko", NOBODY}
 EMOTIONS = {
@@ -58,7 +60,7 @@ def parse(raw: str) -> list[Stretch]:
     tongue, emotion, sounds = "", "", dict[str, None]()
 
     def close() -> None:
-        text = " ".join("".join(words).replace("\u2581", " ").split())
+        text = reduce(joined, (" ".join(TORN.sub(" ", word).replace("\u2581", " ").split()) for word in words), "")
         if text or emotion or sounds or tongue:
             stretches.append(Stretch("" if tongue == NOBODY else text, tongue, emotion, tuple(sounds)))
 

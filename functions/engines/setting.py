@@ -1,4 +1,4 @@
-"""Settings of engines: a deployed function reads them from its environment, where a mistake is found only at a start."""
+"""Settings of engines: a deployed function reads them from its environment, so a mistake shows only at a start."""
 
 from domain.errors import Unavailable
 
