@@ -150,11 +150,12 @@ def test_days_are_those_of_utc_whatever_the_clock_on_the_wall(ledger: Ledger) ->
             call("a", "t1", at=midnight - timedelta(microseconds=1)),
             call("b", "t1", at=midnight),
             call("c", "t2", at=(midnight + timedelta(hours=1)).astimezone(beijing)),
+            call("e", "t1", at=(midnight - timedelta(hours=3)).astimezone(beijing)),  # there it is tomorrow
             call("d", "t3", at=datetime(2024, 2, 29, 23, 59, tzinfo=UTC)),
         ]
     )
 
-    second, first, leap = Day(date(2026, 3, 2), 2, 2, 214), Day(TODAY, 1, 1, 107), Day(date(2024, 2, 29), 1, 1, 107)
+    second, first, leap = Day(date(2026, 3, 2), 2, 2, 214), Day(TODAY, 1, 2, 214), Day(date(2024, 2, 29), 1, 1, 107)
     assert ledger.days(EVER) == [second, first, leap]
     assert ledger.days(date(2024, 3, 1)) == [second, first]
     assert ledger.days(TODAY) == [second, first]
