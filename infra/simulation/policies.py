@@ -19,6 +19,7 @@ from infra.simulation.work import ENGINES
 # By the words that a reader of the report will look for.
 NAMED = {
     "table": "",
+    "table + prewarm": "prewarm",
     "window 30": "window=30,buffer=0",
     "window 60": "window=60,buffer=0",
     "window 300": "window=300,buffer=0",
@@ -31,6 +32,7 @@ NAMED = {
     "prewarm": "window=60,buffer=0,prewarm",
     "snapshot + prewarm": "window=60,buffer=0,snapshot,prewarm",
     "shared": "window=60,buffer=0,shared",
+    "shared, window 300": "window=300,buffer=0,shared",
     "shared + min 1": "window=60,buffer=0,min=1,shared",
     "shared + snapshot + prewarm": "window=60,buffer=0,snapshot,prewarm,shared",
     "shared + min 1 + buffer 1": "window=60,min=1,buffer=1,shared",
