@@ -1,17 +1,18 @@
-"""`make modal-matrix`: the local plane under the last releases of the modal client, one after the other.
+"""`make modal-matrix`: clients and containers of the last releases of modal, one after the other, on the local plane.
 
-Each release gets an environment of its own in var/matrix: the release with what it asks for, laid over .venv, so that
-nothing else is installed twice. There the suite of the plane runs, containers and all. The outcome goes to
-docs/modal-matrix.md. Slow (minutes a release), so it is no part of .ci/run.
+As it is on Modal itself, the server is of one release (the pinned one), its clients of another: the plane runs in
+.venv; the deploy, the callers and the containers run in an environment of their own in var/matrix, which holds the
+release with what it asks for, laid over .venv. What they do there is tests/matrix. The outcome goes to
+docs/modal-matrix.md. About a minute a release, and packages to fetch, so it is no part of .ci/run.
 """
 
+import json
 import os
 import re
 import shlex
 import subprocess
 import sys
 import time
-import xml.etree.ElementTree as ET
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,26 +22,30 @@ from tools.say import ROOT, Problem, guard, say
 
 PLACE = ROOT / "var" / "matrix"
 PAGE = ROOT / "docs" / "modal-matrix.md"
-SUITES = ("tests/infra/local", "tests/conformance")  # those that are there
+# By its path, so that Modal uploads this one file and not all of `tests`.
+APP, BEHAVIOURS = "tests/matrix/app.py", "tests.matrix.behaviours"
 MINORS = 4  # of the newest; the latest patch of each
-LONGEST_S = 1_800
+LONGEST_S = 600
 ROW = re.compile(r"^\| (\d+\.\d+\.\d+) \|.*$", re.MULTILINE)
 HEAD = """# The local plane under releases of modal
 
-Parley pins one release (`pyproject.toml`). The plane serves the clients and containers of others too; how well, this
-page says. `make modal-matrix` writes it: the suites marked `plane`, with the release itself on both sides, its client
-and its container entrypoint, and its protocol in the plane. A release that is not in the table was not run.
+Parley pins one release (`pyproject.toml`). Modal's own service answers clients of many, and so does the local plane:
+here is how well. The plane runs with the pinned release; the deploy, the caller and the containers are of the release
+of the row. `make modal-matrix` runs the behaviours of `tests/matrix` and writes this page. A release that is not in
+the table was not run.
 
-| modal | passed | failed | skipped | seconds | Python | protobuf | run on | what failed |
-| --- | ---: | ---: | ---: | ---: | --- | --- | --- | --- |
+| modal | behaviours that hold | seconds | Python | protobuf | run on | what does not hold |
+| --- | ---: | ---: | --- | --- | --- | --- |
 """
+UNKNOWN = re.compile(r"nothing answers the RPC (\w+)")  # the plane's log
+# The plane starts the deploy and every container by `sys.executable`: so they are of that release, and it is not.
+PLANE = "import sys; sys.executable = sys.argv[1]; from infra.local.__main__ import main; sys.exit(main(sys.argv[2:]))"
 
 
 @dataclass(frozen=True)
 class Outcome:
     version: str
-    passed: int
-    skipped: int
+    held: int
     seconds: float
     protobuf: str
     failed: list[str] = field(default_factory=list)
@@ -48,7 +53,7 @@ class Outcome:
     def row(self, day: str) -> str:
         python = ".".join(map(str, sys.version_info[:3]))
         return (
-            f"| {self.version} | {self.passed} | {len(self.failed)} | {self.skipped} | {self.seconds:.0f} | {python} "
+            f"| {self.version} | {self.held} of {self.held + len(self.failed)} | {self.seconds:.0f} | {python} "
             f"| {self.protobuf} | {day} | {'; '.join(self.failed) or 'nothing'} |"
         )
 
@@ -60,7 +65,7 @@ def main() -> int:
     for version in versions:
         say(f"== modal {version} ==")
         outcome = run(version)
-        say(f"   {outcome.passed} passed, {len(outcome.failed)} failed, {outcome.seconds:.0f} s")
+        say(f"   {outcome.held} behaviours hold, {len(outcome.failed)} do not, {outcome.seconds:.0f} s")
         for name in outcome.failed:
             say(f"   FAILED {name}")
         outcomes.append(outcome)
@@ -87,22 +92,22 @@ def newest(listing: str, minors: int = MINORS) -> list[str]:
 
 
 def run(version: str) -> Outcome:
-    """Run the suites under one release. Raises Problem when it cannot be installed."""
-    python = install(version)
-    report = PLACE / f"{version}.xml"
-    report.unlink(missing_ok=True)
-    suites = [suite for suite in SUITES if (ROOT / suite).is_dir()]
-    options = ["-m", "plane", "-q", "--timeout", "120", "-p", "no:cacheprovider", "--junitxml", str(report)]
-    # An older release may warn of what a newer Python or package has changed; that is no fault of the plane.
-    command = [str(python), "-m", "pytest", *suites, *options, "-o", "filterwarnings=default"]
+    """Run the behaviours under one release. Raises Problem when it cannot be installed."""
+    python = str(install(version))
+    arguments = ["run", "--deploy", APP, "--", python, "-m", BEHAVIOURS]
+    command = [str(environment.PYTHON), "-c", PLANE, python, *arguments]
     began = time.monotonic()
-    try:
-        subprocess.run(command, cwd=ROOT, env=clean(), timeout=LONGEST_S)
-    except subprocess.TimeoutExpired:
-        raise Problem(f"modal {version}: the suite did not end within {LONGEST_S} s") from None
-    if not report.exists():
-        raise Problem(f"modal {version}: pytest could not begin; what it said is above")
-    return outcome(version, report, time.monotonic() - began, version_of(python, "protobuf"))
+    with subprocess.Popen(
+        command, cwd=ROOT, env=clean(), text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as running:
+        try:
+            told, log = running.communicate(timeout=LONGEST_S)
+        except subprocess.TimeoutExpired:
+            running.terminate()  # the plane ends its containers
+            told, log = running.communicate()
+            log += f"\nit did not end within {LONGEST_S} s"
+    (PLACE / f"{version}.log").write_text(told + log)
+    return outcome(version, told, log, time.monotonic() - began, version_of(Path(python), "protobuf"))
 
 
 def clean() -> dict[str, str]:
@@ -139,18 +144,21 @@ def version_of(python: Path, package: str) -> str:
     return done.stdout.strip() if done.returncode == 0 else "none"
 
 
-def outcome(version: str, report: Path, seconds: float, protobuf: str) -> Outcome:
-    """Read pytest's report. A test that failed and then failed again in its teardown is one."""
-    passed, skipped, failed = 0, 0, []
-    for case in ET.parse(report).iter("testcase"):  # noqa: S314 - our own file
-        name = f"{case.get('classname', '').rsplit('.', 1)[-1]}: {case.get('name', '').replace('_', ' ')}"
-        if case.find("failure") is not None or case.find("error") is not None:
-            failed.append(name.replace("|", "/"))
-        elif case.find("skipped") is not None:
-            skipped += 1
-        else:
-            passed += 1
-    return Outcome(version, passed, skipped, seconds, protobuf, list(dict.fromkeys(failed)))
+def outcome(version: str, told: str, log: str, seconds: float, protobuf: str) -> Outcome:
+    """Read what the behaviours printed, a line of JSON each; without any, the log's last words say why."""
+    lines = [json.loads(line) for line in told.splitlines() if line.startswith("{")]
+    failed = [f"{line['name'].replace('_', ' ')} ({line['error']})" for line in lines if line["error"]]
+    failed += [f"{name}, which the plane does not know" for name in sorted(set(UNKNOWN.findall(log)))]
+    if not lines:
+        words = [re.sub(r"[^\x20-\x7e]", "", line).strip() for line in log.splitlines()]
+        failed.append("nothing ran: " + ([line for line in words if line] or ["it said nothing"])[-1])
+    held = sum(not line["error"] for line in lines)
+    return Outcome(version, held, seconds, protobuf, [plain(each) for each in failed])
+
+
+def plain(words: str) -> str:
+    """Return words that fit into a cell of a table."""
+    return " ".join(words.replace("|", "/").split())[:200]
 
 
 def write(page: Path, outcomes: list[Outcome], day: str) -> None:
