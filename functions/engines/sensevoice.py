@@ -7,8 +7,9 @@ that grows, sent again and again while the user speaks, costs its open end each 
 """
 
 import hashlib
+import os
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -28,6 +29,22 @@ LONGEST_MS = 30_000  # of a stretch nobody pauses in
 SHORTEST = HEARD_RATE // 4  # samples; shorter speech is padded, for the model sees 60 ms at a time
 FAINTEST = 0.003  # of full level: without a detector, what is quieter holds no words
 KEPT = 256  # stretches; some hundred bytes each
+
+
+def open_ear(env: Mapping[str, str] = os.environ, threads: int = 2) -> "SenseVoiceAsr":
+    """Return the engine as the environment sets it: ASR_MODEL, ASR_VAD, their _REVISION, and ASR_DEVICE.
+
+    The device is a GPU when there is one. Raises as SenseVoiceAsr does.
+    """
+    import torch
+
+    model = env.get("ASR_MODEL") or MODEL
+    revision = env.get("ASR_MODEL_REVISION") or (REVISION if model == MODEL else "")
+    device = env.get("ASR_DEVICE") or "auto"
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    vad, vad_revision = env.get("ASR_VAD", ""), env.get("ASR_VAD_REVISION", "")
+    return SenseVoiceAsr(model, device, revision, vad, vad_revision, threads)
 
 
 class SenseVoiceAsr:

@@ -10,7 +10,7 @@ import pytest
 from domain.audio import Audio
 from domain.errors import BadInput, TooLong
 from domain.ports import Transcript
-from functions.engines.sensevoice import SenseVoiceAsr
+from functions.engines.sensevoice import SenseVoiceAsr, open_ear
 from functions.engines.setting import BadSetting
 
 pytestmark = [pytest.mark.torch, pytest.mark.timeout(300)]
@@ -159,3 +159,12 @@ def test_a_device_that_is_not_there_is_said_at_the_start(folder: Path) -> None:
 def test_a_model_without_a_commit_is_refused() -> None:
     with pytest.raises(BadSetting, match="ASR_MODEL_REVISION=main"):
         SenseVoiceAsr("FunAudioLLM/SenseVoiceSmall", revision="main")
+    with pytest.raises(BadSetting, match="ASR_VAD_REVISION="):
+        open_ear({"ASR_VAD": "funasr/fsmn-vad", "ASR_MODEL": "."})
+    with pytest.raises(BadSetting, match="ASR_MODEL_REVISION="):
+        open_ear({"ASR_MODEL": "somebody/else"})
+
+
+def test_the_environment_chooses_model_and_device(folder: Path, clips: Clips) -> None:
+    ear = open_ear({"ASR_MODEL": str(folder), "ASR_DEVICE": "cpu"}, threads=1)
+    assert ear.transcribe(clips[0], "zh") == SHIP
