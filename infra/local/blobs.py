@@ -31,7 +31,8 @@ class Blobs:
     def __init__(self, plane: "Plane", url: str) -> None:
         self._plane = plane
         self._url = url
-        self._blobs = plane.folder / "blobs"
+        # A folder of this run: in one that is used again, the ids of before would name other bytes.
+        self._blobs = plane.folder / "blobs" / f"{plane.clock():.6f}"
         self._contents = plane.folder / "contents"
         self.part_length = PART
         self.kept_bytes = KEPT_BYTES

@@ -32,6 +32,7 @@ class Front:
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
         self._check(request)
+        await self._plane.faults.round_trip()
         if request.headers.get("Upgrade", "").lower() == "websocket":
             return await self._websocket(request)
         call, sending = self._open(scope_of(request)), Sending()

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from infra.local.plane import Plane
     from infra.local.server import Caller
 
-FILE_SETTING = "PARLEY_SECRETS"  # a TOML file: a table for each secret, its keys are environment variables
+# A TOML file: a table for each secret, its keys are environment variables. Not PARLEY_...: containers see those.
+FILE_SETTING = "LOCAL_SECRETS"
 
 Variables = dict[str, str]
 

@@ -27,7 +27,8 @@ class Volumes:
     """Kept as `plane.parts["volumes"]`, where containers look up their folders."""
 
     def __init__(self, plane: "Plane") -> None:
-        self._plane = plane
+        # A folder of this run: in one that is used again, the ids of before would name other volumes.
+        self._folder = plane.folder / "volumes" / f"{plane.clock():.6f}"
         self._volumes: Registry[Volume] = Registry(
             plane, "Volume", "vo", drop=lambda volume: shutil.rmtree(volume.folder, ignore_errors=True)
         )
@@ -56,7 +57,7 @@ class Volumes:
         version = request.version or api_pb2.VOLUME_FS_VERSION_V1
 
         def make(volume_id: str) -> Volume:
-            folder = self._plane.folder / "volumes" / volume_id
+            folder = self._folder / volume_id
             folder.mkdir(parents=True)
             return Volume(folder, version)
 

@@ -189,7 +189,7 @@ async def test_a_secret_becomes_the_environment_of_a_container(client: modal.Cli
 async def test_secrets_can_come_from_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = tmp_path / "secrets.toml"
     file.write_text('[llm]\nLLM_API_KEY = "k"\n')
-    monkeypatch.setenv("PARLEY_SECRETS", str(file))
+    monkeypatch.setenv("LOCAL_SECRETS", str(file))
     async with Plane.open(tmp_path / "plane") as plane:
         secret_id = plane.parts["secrets"].give("other", {})
         assert plane.parts["secrets"].variables([secret_id]) == {}
@@ -271,7 +271,7 @@ async def test_a_deleted_volume_leaves_no_files(client: modal.Client, plane: Pla
     assert [entry.path for entry in await ours.listdir.aio("/")] == ["written-by-a-container"]
     await modal.Volume.rename.aio("v", "w", client=client)
     await modal.Volume.objects.delete.aio("w", client=client)
-    assert list((plane.folder / "volumes").iterdir()) == []
+    assert list((plane.folder / "volumes").rglob("vo-*")) == []
 
 
 def md5(data: bytes) -> str:
@@ -311,7 +311,7 @@ async def test_a_long_blob_comes_in_parts(plane: Plane) -> None:
         assert f"{joined}-3" in told
         async with http.post(parts.completion_url) as again:
             assert again.status == 400
-    assert [file.read_bytes() for file in (plane.folder / "blobs").iterdir()] == [data]
+    assert [file.read_bytes() for file in (plane.folder / "blobs").rglob("bl-*")] == [data]
 
 
 async def test_the_oldest_blobs_make_room_for_new_ones(plane: Plane) -> None:
@@ -330,3 +330,14 @@ async def test_a_page_that_points_its_own_name_here_is_turned_away(plane: Plane)
             assert reply.status == 421
         async with http.get(url, headers={"Host": "localhost:80"}) as reply:
             assert reply.status == 200
+
+
+async def test_a_folder_that_is_used_again_brings_nothing_back(tmp_path: Path) -> None:
+    for _ in range(2):
+        async with Plane.open(tmp_path / "plane") as plane:
+            store: blobs.Blobs = plane.parts["blobs"]
+            made = store.create(1)
+            assert store.address(made.blob_ids[0]) is None
+            async with aiohttp.ClientSession() as http:
+                await put(http, made.upload_urls.items[0], b"x")
+            assert store.read(made.blob_ids[0]) == b"x"

@@ -116,7 +116,7 @@ async def test_an_endpoint_behind_proxy_auth_wants_its_headers(site: Live, http:
         assert reply.status == 201
 
 
-async def test_the_address_outlives_a_deploy_and_the_app_its_stop(site: Live, http: aiohttp.ClientSession) -> None:
+async def test_the_address_outlives_a_deploy(site: Live, http: aiohttp.ClientSession) -> None:
     before = await url(site, "asgi")
     await asyncio.to_thread(site.do, lambda plane: deploy(plane, "tests.infra.local.sample_web"))
     assert await url(site, "asgi") == before
