@@ -8,90 +8,19 @@ and a container that was idle for the scaledown window goes. Where Modal is sile
 Call `tick` once after creating a pool (the minimum starts then) and again at `next_tick()`.
 """
 
-from collections import OrderedDict
-from collections.abc import Mapping
-from types import MappingProxyType
-from typing import Literal
+from infra.local.roster import Action, Container, Limits, Roster, Start, Stop
 
-import msgspec
+__all__ = ["Action", "Container", "Limits", "PoolState", "Start", "Stop"]
 
 
-class Limits(msgspec.Struct, frozen=True):
-    """Times in seconds. `max_containers` wins over the minimum and the buffer; 0 lets the pool run dry."""
-
-    min_containers: int = 0
-    max_containers: int = 1
-    buffer_containers: int = 0
-    scaledown_window: float = 60.0
-    concurrency: int = 1
-
-    def __post_init__(self) -> None:
-        if min(self.min_containers, self.max_containers, self.buffer_containers, self.scaledown_window) < 0:
-            raise ValueError("a pool's limits are not negative")
-        if self.concurrency < 1:
-            raise ValueError("a container works on at least one input at a time")
-
-
-class Start(msgspec.Struct, frozen=True):
-    container: str
-
-
-class Stop(msgspec.Struct, frozen=True):
-    container: str
-
-
-Action = Start | Stop
-
-
-class Container(msgspec.Struct):
-    """For reading only. `since`: when its state last changed or it last became idle or busy."""
-
-    state: Literal["starting", "ready", "stopping"]
-    since: float
-    inputs: list[str]
-    booted_at: float | None = None
-
-
-class PoolState:
+class PoolState(Roster):
     """The containers of one function and the inputs that wait for them."""
 
     def __init__(self, limits: Limits, name: str) -> None:
-        self.limits = limits
-        self.name = name
-        self.started = 0  # containers ever: how many cold starts there were
-        self._containers: dict[str, Container] = {}
-        self._queue: OrderedDict[str, None] = OrderedDict()
-        self._where: dict[str, str] = {}  # the container of each running input
-        # What follows can be derived from the containers; kept, for a big simulation asks at every event.
-        self._starting: dict[str, None] = {}
-        self._idle: OrderedDict[str, None] = OrderedDict()  # ready without inputs, idle for longest first
-        self._roomy: OrderedDict[str, None] = OrderedDict()  # ready with inputs, and room for more
-        self._busy = 0
-        self._room = 0  # of the roomy ones together, in inputs
+        super().__init__(limits, name)
         self._owed: float | None = None  # since when a start is owed that no action could tell
 
-    # -- reading -----------------------------------------------------------------------------------
-
-    @property
-    def queue(self) -> tuple[str, ...]:
-        """The inputs that wait, next one first. Costs a copy: `waiting` is cheaper where the number is enough."""
-        return tuple(self._queue)
-
-    @property
-    def waiting(self) -> int:
-        return len(self._queue)
-
-    @property
-    def running(self) -> int:
-        return len(self._where)
-
-    @property
-    def containers(self) -> Mapping[str, Container]:
-        return MappingProxyType(self._containers)
-
-    @property
-    def active(self) -> bool:
-        return bool(self._queue or self._where)
+    # -- asking ------------------------------------------------------------------------------------
 
     def offer(self) -> str | None:
         """Return the container that should take next, if one can.
@@ -157,15 +86,18 @@ class PoolState:
         if self._where.get(input_id) != container:
             return []
         self._release(now, input_id)
+        self._rest(now)
         return self._settle(now)
 
     def cancelled(self, now: float, input_id: str) -> list[Action]:
         """Forget an input, queued or running."""
         if input_id in self._queue:
             del self._queue[input_id]
-            self._rest(now)
         elif input_id in self._where:
             self._release(now, input_id)
+        else:
+            return []
+        self._rest(now)
         return self._settle(now)
 
     def lost(self, now: float, container: str) -> list[Action]:
@@ -177,12 +109,7 @@ class PoolState:
         held = self._containers.get(container)
         if held is None:
             return []
-        self._unfile(container, held)
-        del self._containers[container]
-        for input_id in reversed(held.inputs):
-            del self._where[input_id]
-            self._queue[input_id] = None
-            self._queue.move_to_end(input_id, last=False)
+        self._forget(container, held)
         return self._settle(now)
 
     def gone(self, now: float, container: str) -> list[Action]:
@@ -206,15 +133,7 @@ class PoolState:
     def relimit(self, now: float, limits: Limits) -> list[Action]:
         """Change the limits. Above a lower maximum, idle and starting containers stop at once, busy ones when done."""
         self.limits = limits
-        idle = sorted((name for name, held in self._containers.items() if self._is_idle(held)), key=self._since)
-        for figures in (self._starting, self._idle, self._roomy):
-            figures.clear()
-        self._busy = self._room = 0
-        for name in idle:
-            self._file(name, self._containers[name])
-        for name, held in self._containers.items():
-            if not self._is_idle(held):
-                self._file(name, held)
+        self._refile()
         return self._settle(now)
 
     def tick(self, now: float) -> list[Action]:
@@ -281,34 +200,6 @@ class PoolState:
         up = [name for name, held in self._containers.items() if held.state != "stopping"]
         return container in up[-over:]
 
-    # -- keeping the books -------------------------------------------------------------------------
-
-    def _start(self, now: float, number: int) -> list[Action]:
-        actions: list[Action] = []
-        for _ in range(number):
-            self.started += 1
-            name = f"{self.name}-{self.started}"
-            self._containers[name] = Container("starting", now, [])
-            self._starting[name] = None
-            actions.append(Start(name))
-        return actions
-
-    def _stop(self, now: float, container: str) -> Action:
-        held = self._containers[container]
-        self._unfile(container, held)
-        held.state, held.since = "stopping", now
-        return Stop(container)
-
-    def _release(self, now: float, input_id: str) -> None:
-        name = self._where.pop(input_id)
-        held = self._containers[name]
-        self._unfile(name, held)
-        held.inputs.remove(input_id)
-        if not held.inputs:
-            held.since = now
-        self._file(name, held)
-        self._rest(now)
-
     def _rest(self, now: float) -> None:
         """The last input has left: what only the buffer held begins its window now, not long ago.
 
@@ -319,34 +210,3 @@ class PoolState:
             for name in held[-self.limits.buffer_containers :]:
                 self._containers[name].since = now
                 self._idle.move_to_end(name)
-
-    def _is_idle(self, held: Container) -> bool:
-        return held.state == "ready" and not held.inputs
-
-    def _since(self, container: str) -> float:
-        return self._containers[container].since
-
-    def _unfile(self, name: str, held: Container) -> None:
-        """Take a container out of the derived figures, before it changes."""
-        if held.state == "starting":
-            self._starting.pop(name, None)
-        elif held.state == "ready" and not held.inputs:
-            self._idle.pop(name, None)
-        elif held.state == "ready":
-            self._busy -= 1
-            if name in self._roomy:
-                del self._roomy[name]
-                self._room -= self.limits.concurrency - len(held.inputs)
-
-    def _file(self, name: str, held: Container) -> None:
-        """Put it back, as it is now."""
-        if held.state == "starting":
-            self._starting[name] = None
-        elif held.state == "ready" and not held.inputs:
-            self._idle[name] = None
-        elif held.state == "ready":
-            self._busy += 1
-            room = self.limits.concurrency - len(held.inputs)
-            if room > 0:
-                self._roomy[name] = None
-                self._room += room

@@ -10,7 +10,8 @@ from infra.simulation.report import Row, frontier
 
 INK = "#010203"  # replaced by the page's own colour: a plot cannot say `currentColor` itself
 INKED = ("text.color", "axes.edgecolor", "axes.labelcolor", "xtick.color", "ytick.color")
-LINE = "#d9480f"  # 3:1 or better on white and on near-black
+# One GPU for everything, or a container for each engine; 3:1 or better on white and on near-black.
+LINES = {True: "#d9480f", False: "#1c7ed6"}
 LEAST = 1e-5  # where no turn was late, which a log axis has no place for
 STYLE = (
     "<style>svg{color:#1f2328}@media(prefers-color-scheme:dark){svg{color:#e6edf3}}"
@@ -36,19 +37,13 @@ def draw(rows: Sequence[Row], file: Path) -> None:
         )
         for panel, traffic in zip(panels.flat, traffics, strict=False):
             block = [one for one in rows if one.turns_per_day == traffic]
-            best = frontier(block)
-            at = [(one.usd_per_day, max(one.late, LEAST) * 100) for one in block]
-            panel.scatter(*zip(*at, strict=True), s=18, color=INK, alpha=0.75, linewidths=0)
-            line = [(one.usd_per_day, max(one.late, LEAST) * 100) for one in best]
-            panel.plot(*zip(*line, strict=True), color=LINE, linewidth=1.5, marker="o", markersize=5)
-            for number, one in enumerate(best):
-                panel.annotate(
-                    one.policy,
-                    (one.usd_per_day, max(one.late, LEAST) * 100),
-                    xytext=(6, 5 if number % 2 else -11),
-                    textcoords="offset points",
-                    fontsize=8,
-                )
+            panel.scatter(*zip(*map(_point, block), strict=True), s=18, color=INK, alpha=0.75, linewidths=0)
+            for shared, colour in LINES.items():
+                best = frontier([one for one in block if ("shared" in one.words.split(",")) is shared])
+                if best:
+                    panel.plot(*zip(*map(_point, best), strict=True), color=colour, linewidth=1.5, marker="o", ms=5)
+                for one in best:
+                    panel.annotate(one.policy, _point(one), (5, 4), textcoords="offset points", fontsize=7.5)
             panel.set(xscale="log", yscale="log", xlabel="USD a day", ylabel="late turns, %")
             panel.set_title(f"{traffic:,} turns a day" if traffic else "recorded arrivals", fontsize=10)
             panel.patch.set_alpha(0)
@@ -66,3 +61,7 @@ def draw(rows: Sequence[Row], file: Path) -> None:
     # Text that says no colour would stay black.
     svg = re.sub(r"(<svg [^>]*>)", r'\1' + STYLE, svg, count=1).replace("<text ", '<text fill="currentColor" ')
     file.write_text(re.sub(r"[ \t]+$", "", svg, flags=re.MULTILINE), encoding="utf-8")
+
+
+def _point(one: Row) -> tuple[float, float]:
+    return one.usd_per_day, max(one.late, LEAST) * 100
