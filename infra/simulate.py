@@ -18,21 +18,12 @@ from pathlib import Path
 
 import msgspec
 
-from domain.errors import BadInput
 from infra import prices
 from infra.simulation import report, traffic
 from infra.simulation.fleet import Fleet
 from infra.simulation.policies import NAMED, policy
+from infra.simulation.refused import Refused
 from infra.simulation.work import DAY, TURNS_PER_VISIT
-
-WORDS = {
-    "arrivals_unreadable": "{file}: {problem}",
-    "arrivals_bad_line": "{file}, line {line}: {text!r} is not a number of seconds (0 or more)",
-    "policy_unknown": (
-        "policy {policy!r}: {word!r} is not known. Named: {named}. Words: {known}; for one pool: POOL.WORD ({pools})"
-    ),
-    "policy_impossible": "pool {pool}: {problem}",
-}
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -76,7 +67,7 @@ def simulate(plan: Plan) -> tuple[report.Row, int, float]:
 
 
 def plans(args: argparse.Namespace) -> list[Plan]:
-    """Return what the arguments ask for, checked. Raises BadInput."""
+    """Return what the arguments ask for, checked. Raises Refused."""
     names = args.policy or list(NAMED)
     listed = prices.at(args.price_day)
     for name in names:
@@ -101,9 +92,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"--plot writes SVG: {args.plot} does not end in .svg")
     try:
         todo = plans(args)
-    except BadInput as error:
-        detail = {"named": ", ".join(NAMED), **error.detail}
-        parser.error(WORDS[error.code].format(**detail))
+    except Refused as error:
+        parser.error(str(error))
     began = time.perf_counter()
     done = list(_all(todo, args.jobs))
     rows = [row for row, _, _ in done]

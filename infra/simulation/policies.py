@@ -10,10 +10,10 @@ from decimal import Decimal
 
 import msgspec
 
-from domain.errors import BadInput
 from functions.pools import CLOUD, Name, Pool
 from infra.local.pool import Limits
 from infra.prices import Prices
+from infra.simulation.refused import Refused
 from infra.simulation.work import ENGINES
 
 # By the words that a reader of the report will look for.
@@ -66,7 +66,7 @@ class Policy(msgspec.Struct, frozen=True):
 
 
 def policy(text: str, prices: Prices, table: Mapping[Name, Pool] | None = None) -> Policy:
-    """Return a named policy, or the one that `text` describes. Raises BadInput for words that say nothing."""
+    """Return a named policy, or the one that `text` describes. Raises Refused for words that say nothing."""
     words = NAMED.get(text, text)
     parts = [part.strip() for part in words.split(",") if part.strip()]
     flags = {part for part in parts if part in FLAGS}
@@ -88,7 +88,10 @@ def _setting(part: str, text: str, names: tuple[str, ...]) -> tuple[str | None, 
     pool, dot, key = left.strip().rpartition(".")
     if not equals or key not in KEYS or (dot and pool not in names) or not value.strip().isdecimal():
         known = ", ".join([*(f"{word}=NUMBER" for word in KEYS), *FLAGS])
-        raise BadInput("policy_unknown", policy=text, word=part, known=known, pools=", ".join(names))
+        raise Refused(
+            f"policy {text!r}: {part!r} is not known. Named policies: {', '.join(NAMED)}. Words: {known}; "
+            f"with a number also for one pool: POOL.WORD=NUMBER ({', '.join(names)})"
+        )
     return pool or None, key, int(value)
 
 
@@ -108,9 +111,9 @@ def _setup(name: str, pool: Pool, asked: dict[str, int], snapshot: bool, prices:
     try:
         made = Limits(**limits)
     except ValueError as error:
-        raise BadInput("policy_impossible", pool=name, problem=str(error)) from error
+        raise Refused(f"pool {name}: {error}") from error
     if made.max_containers == 0:
-        raise BadInput("policy_impossible", pool=name, problem="without a container nobody is ever served")
+        raise Refused(f"pool {name}: without a container nobody is ever served")
     engine = ENGINES[name]
     return Setup(
         name,

@@ -9,7 +9,7 @@ from typing import TypeAlias
 import msgspec
 import numpy as np
 
-from domain.errors import BadInput
+from infra.simulation.refused import Refused
 from infra.simulation.work import (
     BOUNCES,
     BUSIEST,
@@ -103,15 +103,15 @@ def recorded(arrivals: list[float], seed: int) -> Iterator[Visit]:
 def read_arrivals(file: Path) -> list[float]:
     """Return the seconds of a CSV file in order: its column `seconds`, or the first one if it has no heading.
 
-    Raises BadInput with the file, the line and what is wrong there.
+    Raises Refused with the file, the line and what is wrong there.
     """
     try:
         with file.open(encoding="utf-8-sig", newline="") as lines:
             return sorted(_seconds(lines, str(file)))
     except OSError as error:
-        raise BadInput("arrivals_unreadable", file=str(file), problem=error.strerror or str(error)) from error
+        raise Refused(f"{file}: {error.strerror or error}") from error
     except (UnicodeDecodeError, csv.Error) as error:
-        raise BadInput("arrivals_unreadable", file=str(file), problem=f"this is no CSV text: {error}") from error
+        raise Refused(f"{file}: this is no CSV text: {error}") from error
 
 
 def _seconds(lines: Iterable[str], file: str) -> list[float]:
@@ -131,8 +131,8 @@ def _seconds(lines: Iterable[str], file: str) -> list[float]:
         except ValueError:
             at = math.nan
         if not 0 <= at < 1e9:  # refuses NaN as well
-            raise BadInput("arrivals_bad_line", file=file, line=rows.line_num, text=text)
+            raise Refused(f"{file}, line {rows.line_num}: {text!r} is not a number of seconds (0 or more)")
         found.append(at)
     if not found:
-        raise BadInput("arrivals_unreadable", file=file, problem="no arrivals in it")
+        raise Refused(f"{file}: there are no arrivals in it")
     return found

@@ -61,7 +61,7 @@ def test_the_plot_takes_the_colours_of_the_page(tmp_path: Path, capsys: pytest.C
         (["--turns-per-day", "1e6"], "'1e6' is not a whole number"),
         (["--turns-per-day", "9", "--days", "-1"], "is not a whole number|expected at least one argument"),
         (["--turns-per-day", "9", "8", "7", "--days", "1", "2"], "one for each --turns-per-day"),
-        (["--turns-per-day", "9", "--policy", "tabel"], "'tabel' is not known. Named: table"),
+        (["--turns-per-day", "9", "--policy", "tabel"], "'tabel' is not known. Named policies: table"),
         (["--turns-per-day", "9", "--policy", "tts.windw=3"], "'tts.windw=3' is not known.*asr, queries, tts"),
         (["--turns-per-day", "9", "--policy", "max=0"], "pool asr: without a container"),
         (["--turns-per-day", "9", "--price-day", "today"], "'today' is not a day like 2026-11-22"),

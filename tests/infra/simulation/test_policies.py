@@ -5,10 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from domain.errors import BadInput
 from functions.pools import CLOUD
 from infra import prices
 from infra.simulation.policies import KEYS, NAMED, policy
+from infra.simulation.refused import Refused
 
 LISTED = prices.at(date(2026, 11, 22))
 
@@ -48,11 +48,11 @@ def test_every_named_policy_can_be_read() -> None:
     "words", ["windows=60", "window", "window=", "window=1.5", "window=-1", "llm.min=1", "shared,tts.min=1", "warm"]
 )
 def test_words_that_say_nothing_are_refused(words: str) -> None:
-    with pytest.raises(BadInput, match="policy_unknown"):
+    with pytest.raises(Refused, match="is not known"):
         policy(words, LISTED)
 
 
 @pytest.mark.parametrize("words", ["max=0", "concurrency=0"])
 def test_a_policy_that_serves_nobody_is_refused(words: str) -> None:
-    with pytest.raises(BadInput, match="policy_impossible"):
+    with pytest.raises(Refused, match="pool asr: "):
         policy(words, LISTED)
