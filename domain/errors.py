@@ -15,11 +15,25 @@ placeholders of those words and holds no secrets.
 """
 
 
+from typing import Any
+
+
 class ParleyError(Exception):
     def __init__(self, code: str, **detail: object) -> None:
         super().__init__(code)
         self.code = code
         self.detail = detail
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle by what it holds, not by calling it: functions elsewhere raise kinds that are made differently."""
+        return _again, (type(self), self.args, self.__dict__)
+
+
+def _again(kind: type[ParleyError], args: tuple[object, ...], held: dict[str, object]) -> ParleyError:
+    error = kind.__new__(kind, *args)
+    error.args = args
+    error.__dict__.update(held)
+    return error
 
 
 class BadInput(ParleyError):

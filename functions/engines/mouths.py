@@ -7,7 +7,7 @@ from functions.engines.hibari import HibariTts
 from functions.engines.kokoro import KokoroTts
 from functions.engines.kokoro_graph import prepare_kokoro
 from functions.engines.melody import prepare_melody
-from functions.engines.voices import KOKORO, chinese_for
+from functions.engines.voices import HIBARI, KOKORO, chinese_for
 from functions.tts import Engines
 
 
@@ -23,4 +23,10 @@ def open_mouths(kokoro: Path, threads: int) -> Engines:
     """Load both engines (seconds). `kokoro` is the verified original; what is made of it is kept beside it."""
     edited, melody = prepare(kokoro)
     english = English()
-    return Engines(HibariTts(english, melody), KokoroTts(edited, english, threads), frozenset(KOKORO), chinese_for)
+    return Engines(
+        HibariTts(english, melody),
+        KokoroTts(edited, english, threads),
+        frozenset(KOKORO),
+        chinese_for,
+        frozenset((*HIBARI, *KOKORO)),
+    )

@@ -54,7 +54,7 @@ async def _until(moment: float) -> None:
         await asyncio.sleep(left)
 
 
-def _murmur() -> tuple[Audio, ...]:
+def murmur() -> tuple[Audio, ...]:
     """Return half a second of sound in chunks: a tone that rises and falls once a word and closes on itself."""
     t = np.arange(round(2 * WORD_S * SPOKEN_RATE)) / SPOKEN_RATE
     loud = 0.12 + 0.06 * np.cos(2 * math.pi * t / WORD_S)
@@ -66,6 +66,28 @@ def _murmur() -> tuple[Audio, ...]:
 def words(text: str) -> float:
     """Return how many words of 250 ms a text takes to speak; a word and a half of Chinese is 1.5 characters."""
     return len(_WORD.findall(_HANZI.sub(" ", text))) + len(_HANZI.findall(text)) / HANZI_PER_WORD
+
+
+def chunks(text: str) -> int:
+    """Return how many chunks of sound a text is."""
+    return math.ceil(max(1.0, words(text)) * WORD_S / CHUNK_S - 1e-6)
+
+
+def line(prompt: Prompt) -> tuple[str, ...]:
+    """Return the tokens of the reply: in Chinese to those who wrote Chinese."""
+    last = prompt.lines[-1].text if prompt.lines else ""
+    return REPLY["zh" if _HANZI.search(last) else "en"]
+
+
+def vector(text: str, size: int) -> Vector:
+    """Return a unit vector; texts with words (or Chinese characters) in common point in similar directions."""
+    found = np.zeros(size)
+    for word in re.findall(r"[\u3400-\u9fff]|[^\W_]+", text.lower()[:8_000]):
+        found[zlib.crc32(word.encode()) % size] += 1.0
+    norm = float(np.linalg.norm(found))
+    if not norm:
+        found[0] = norm = 1.0
+    return [float(x) for x in found / norm]
 
 
 class ScriptedTranscriber:
@@ -84,8 +106,7 @@ class ScriptedLlm:
 
     async def reply(self, prompt: Prompt, meter: Meter | None = None) -> AsyncGenerator[str, None]:
         start = _now() + FIRST_TOKEN_S
-        last = prompt.lines[-1].text if prompt.lines else ""
-        for n, token in enumerate(REPLY["zh" if _HANZI.search(last) else "en"]):
+        for n, token in enumerate(line(prompt)):
             await _until(start + n / TOKENS_PER_S)
             yield token
 
@@ -95,33 +116,21 @@ class ScriptedLlm:
 
 class ScriptedSpeaker:
     def __init__(self) -> None:
-        self._chunks = _murmur()
+        self._chunks = murmur()
 
     async def speak(
         self, text: str, voice: Voice, language: Language, meter: Meter | None = None
     ) -> AsyncGenerator[Audio, None]:
         start = _now() + FIRST_SOUND_S
-        count = math.ceil(max(1.0, words(text)) * WORD_S / CHUNK_S - 1e-6)
-        for n in range(count):
+        for n in range(chunks(text)):
             await _until(start + n * CHUNK_S * RTF)
             yield self._chunks[n % len(self._chunks)]
 
 
 class ScriptedEmbedder:
-    """Texts with words (or Chinese characters) in common point in similar directions."""
-
     size = 384
 
     async def embed(
         self, texts: Sequence[str], kind: Literal["query", "passage"], meter: Meter | None = None
     ) -> list[Vector]:
-        return [self._vector(text) for text in texts]
-
-    def _vector(self, text: str) -> Vector:
-        vector = np.zeros(self.size)
-        for word in re.findall(r"[\u3400-\u9fff]|[^\W_]+", text.lower()[:8_000]):
-            vector[zlib.crc32(word.encode()) % self.size] += 1.0
-        norm = float(np.linalg.norm(vector))
-        if not norm:
-            vector[0] = norm = 1.0
-        return [float(x) for x in vector / norm]
+        return [vector(text, self.size) for text in texts]
