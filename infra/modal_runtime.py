@@ -24,8 +24,15 @@ _END = object()
 class ModalBackend:
     """Implements infra.calls.Backend. Handles are looked up once; a redeployed app is found behind the same ones."""
 
-    def __init__(self, kind: Kind, clock: Callable[[], float] = time.monotonic) -> None:
-        """`kind` is the pool table that was deployed."""
+    def __init__(
+        self,
+        kind: Kind,
+        clock: Callable[[], float] = time.monotonic,
+        app: str = APP,
+        client: modal.Client | None = None,
+    ) -> None:
+        """`kind` is the pool table that was deployed; `client` is that of the environment unless it is given."""
+        self._app, self._client = app, client
         self._pools = pools(kind)
         self._clock = clock
         self._objects: dict[Name, Any] = {}
@@ -90,7 +97,7 @@ class ModalBackend:
 
     async def _cancel(self, call_id: str) -> None:
         try:
-            await modal.FunctionCall.from_id(call_id).cancel.aio()
+            await modal.FunctionCall.from_id(call_id, client=self._client).cancel.aio()
         except modal.exception.Error as error:
             log.warning("a call could not be cancelled and will run to its end: %s", type(error).__name__)
 
@@ -114,13 +121,13 @@ class ModalBackend:
         try:
             with _translated(function):
                 handle = self._object(function)
-                if function == "queries":  # a batched class has no second method
+                if function in ("queries", "passages"):  # a batched class has no second method, nor has its sister
                     await handle.embed.remote.aio(["."], "query")
                 else:
                     await handle.wake.remote.aio()
             self._has_answered(function)
             self._broken.discard(function)
-        except Unavailable as error:
+        except ParleyError as error:  # also what its loading raised: a wrong dimension, a setting
             log.warning("%s did not wake: %s", function, error.code)
             self._broken.add(function)
         finally:
@@ -139,7 +146,7 @@ class ModalBackend:
 
     def _object(self, function: Name) -> Any:
         if function not in self._objects:
-            self._objects[function] = modal.Cls.from_name(APP, CLASSES[function])()
+            self._objects[function] = modal.Cls.from_name(self._app, CLASSES[function], client=self._client)()
         return self._objects[function]
 
     def _keep(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
