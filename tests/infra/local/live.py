@@ -65,8 +65,8 @@ class Live:
 
 
 @contextmanager
-def living(folder: Path) -> Iterator[Live]:
-    """Start it, deploy the sample app, and end it all."""
+def living(folder: Path, *modules: str) -> Iterator[Live]:
+    """Start it, deploy these apps (the sample app if none is named), and end it all."""
     notes = folder / "notes"
     notes.mkdir()
     before = dict(os.environ)
@@ -80,7 +80,8 @@ def living(folder: Path) -> Iterator[Live]:
         loop = asyncio.get_running_loop()
         enough.append(lambda: loop.call_soon_threadsafe(leave.set))
         async with Plane.open(folder / "plane") as plane:
-            await deploy(plane, "tests.infra.local.sample")
+            for module in modules or ("tests.infra.local.sample",):
+                await deploy(plane, module)
             found.append((plane, loop))
             ready.set()
             await leave.wait()
