@@ -31,6 +31,10 @@ PARLEY_SETTINGS = (
 )  # fmt: skip
 
 
+class CannotDeploy(Exception):
+    """The text is what `modal deploy` printed."""
+
+
 def parser() -> argparse.ArgumentParser:
     """Return the command line."""
     top = argparse.ArgumentParser(prog="python -m infra.local", description="A local control plane for Modal apps.")
@@ -72,12 +76,15 @@ async def plane_of(options: argparse.Namespace) -> AsyncIterator[Plane]:
         except (OSError, ValueError) as error:  # a port that is taken, a file of secrets that cannot be read
             raise SystemExit(f"the local plane cannot start: {error}") from error
         for module in options.deploy:
-            await deploy(plane, module)
+            try:
+                await deploy(plane, module)
+            except CannotDeploy as error:
+                raise SystemExit(str(error)) from error
         yield plane
 
 
 async def deploy(plane: Plane, module: str) -> None:
-    """Deploy an app by the CLI of modal. Raises SystemExit with its output when that fails."""
+    """Deploy an app by the CLI of modal. Raises CannotDeploy with its output."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "modal", "deploy", *(("-m",) if not module.endswith(".py") else ()), module,
         env=client_environment(plane), stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
@@ -88,7 +95,7 @@ async def deploy(plane: Plane, module: str) -> None:
         process.kill()
         raise
     if process.returncode:
-        raise SystemExit(f"modal deploy {module} failed:\n{output.decode(errors='replace')}")
+        raise CannotDeploy(f"modal deploy {module} failed:\n{output.decode(errors='replace')}")
 
 
 def client_environment(plane: Plane) -> dict[str, str]:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 EXIT_S = 30.0  # for exit hooks when one is told to end, as on Modal
 CLOSE_S = 10.0  # ... and when the whole plane ends
+HELLO_S = 120.0  # for the entrypoint to appear; a busy laptop needs a while to import it
 CANCEL_S = 10.0  # for code to react to its cancellation
 AGAIN_S = 1.0  # the client looks for cancellations no sooner than this after one
 SILENT_S = 120.0  # without a sign of life for so long, one is given up
@@ -120,6 +121,12 @@ class Containers:
         if preempt_after is not None:
             self._in(container, preempt_after, lambda: self.preempt(container.id))
         self._plane.autoscaler.booted(container)
+
+    def hello(self, container: Container) -> None:
+        """The entrypoint is there, the app's own code comes now: its time to start runs."""
+        container.seen = self._plane.clock()
+        limit = startup_timeout_of(container.definition)
+        self._in(container, limit, lambda: self._too_slow(container, limit))
 
     def begin(self, container: Container, entry: Input) -> None:
         """An input is handed out: its time runs."""
@@ -221,8 +228,7 @@ class Containers:
         self._reaper.watch(process.pid)
         self._plane.cold_starts += 1
         self._plane.bill.started(container.started, container.id, name)
-        limit = startup_timeout_of(container.definition)
-        self._in(container, limit, lambda: self._too_slow(container, limit))
+        self._in(container, HELLO_S, lambda: self._too_slow(container, HELLO_S))
         silence = self._plane.spawn(self._listen_for_silence(container), f"silence of {container.id}")
         try:
             if container.leaving:  # told to end while the process was being made

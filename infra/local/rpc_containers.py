@@ -23,7 +23,7 @@ class ContainerRpcs:
         self._calls = plane.calls
 
     async def ContainerHello(self, request: Empty, caller: Caller) -> Empty:
-        _container(caller).seen = self._plane.clock()
+        self._plane.containers.hello(_container(caller))
         return Empty()
 
     async def ContainerHeartbeat(
