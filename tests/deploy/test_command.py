@@ -10,51 +10,54 @@ import modal
 import pytest
 
 from deploy import checks
+from deploy.__main__ import main
 from deploy.secrets import Needed
+from functions.pools import KIND_SETTING
 
 ROOT = Path(__file__).parents[2]
 
 
-def deploy(home: Path, *arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
-    """Run the command on a machine where nobody ever logged in; the server's address leads nowhere."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith(("MODAL_", "PARLEY_"))}
-    config = home / "modal.toml"
-    config.touch()
-    nowhere = {"MODAL_CONFIG_PATH": str(config), "MODAL_SERVER_URL": "http://127.0.0.1:9"}
-    return subprocess.run(
-        [sys.executable, "-m", "deploy", *arguments],
-        cwd=ROOT, env={**clean, **nowhere, **env}, capture_output=True, text=True, timeout=100,
-    )  # fmt: skip
+@pytest.fixture(autouse=True)
+def cloud(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(KIND_SETTING, "cloud")
 
 
-def test_a_check_needs_no_account_and_says_what_it_did_not_look_at(tmp_path: Path) -> None:
-    done = deploy(tmp_path, "--check")
-    assert done.returncode == 0, done.stderr
-    assert "'parley' is declared" in done.stdout
-    assert "Not looked at" in done.stdout
+def test_a_check_needs_no_account_and_says_what_it_did_not_look_at(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--check"]) == 0
+    said = capsys.readouterr().out
+    assert "'parley' is declared" in said
+    assert "Not looked at" in said
 
 
 def test_without_a_token_it_says_how_to_get_one(tmp_path: Path) -> None:
-    done = deploy(tmp_path)
+    """In a process of its own, where nobody ever logged in; the server's address leads nowhere."""
+    config = tmp_path / "modal.toml"
+    config.touch()
+    env = {name: value for name, value in os.environ.items() if not name.startswith("MODAL_")}
+    env |= {"MODAL_CONFIG_PATH": str(config), "MODAL_SERVER_URL": "http://127.0.0.1:9"}
+    done = subprocess.run(
+        [sys.executable, "-m", "deploy"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=100
+    )
     assert done.returncode == 1
     assert "modal token new" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_settings_that_would_lose_conversations_never_leave_the_machine(tmp_path: Path) -> None:
+def test_settings_that_would_lose_conversations_are_refused_before_anything_is_sent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     file = tmp_path / "parley.env"
     file.write_text("CORE_URL=sqlite:///var/core.db\nSECRET_KEY=hunter2\n")
-    done = deploy(tmp_path, "--secrets", str(file), MODAL_TOKEN_ID="ak-1", MODAL_TOKEN_SECRET="as-1")
-    assert done.returncode == 1
-    assert "SQLite" in done.stderr
-    assert "OPERATOR_KEY" in done.stderr
-    assert "hunter2" not in done.stdout + done.stderr
+    assert main(["--check", "--secrets", str(file)]) == 1
+    said = capsys.readouterr()
+    assert "SQLite" in said.err
+    assert "OPERATOR_KEY" in said.err
+    assert "hunter2" not in said.out + said.err
 
 
-def test_a_file_of_settings_that_is_not_there_is_said(tmp_path: Path) -> None:
-    done = deploy(tmp_path, "--check", "--secrets", str(tmp_path / "absent.env"))
-    assert done.returncode == 1
-    assert "no such file" in done.stderr
+def test_a_file_of_settings_that_is_not_there_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--check", "--secrets", str(tmp_path / "absent.env")]) == 1
+    assert "no such file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
