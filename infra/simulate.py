@@ -23,7 +23,7 @@ from infra.simulation import report, traffic
 from infra.simulation.fleet import Fleet
 from infra.simulation.policies import NAMED, policy
 from infra.simulation.refused import Refused
-from infra.simulation.work import DAY, TURNS_PER_VISIT
+from infra.simulation.work import DAY, SPEAKING_RTF, TURNS_PER_VISIT
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -34,13 +34,15 @@ class Plan(msgspec.Struct, frozen=True):
     days: int
     seed: int
     price_day: date
+    rtf: float
+    boots: float
     arrivals: list[float] = []
 
 
 def simulate(plan: Plan) -> tuple[report.Row, int, float]:
     """Return the figures of a plan, how many events it took and how many seconds of this machine."""
     listed = prices.at(plan.price_day)
-    chosen = policy(plan.policy, listed)
+    chosen = policy(plan.policy, listed, boots=plan.boots)
     expected = len(plan.arrivals) or plan.turns_per_day * plan.days
     began = time.perf_counter()
 
@@ -50,9 +52,9 @@ def simulate(plan: Plan) -> tuple[report.Row, int, float]:
         sys.stderr.write(f"{expected:,} turns, {chosen.name}: {done:.0%} ({events / took:,.0f} events/s)\n")
 
     visits = (
-        traffic.recorded(plan.arrivals, plan.seed)
+        traffic.recorded(plan.arrivals, plan.seed, plan.rtf)
         if plan.arrivals
-        else traffic.days(plan.turns_per_day, plan.days, plan.seed)
+        else traffic.days(plan.turns_per_day, plan.days, plan.seed, plan.rtf)
     )
     outcome = Fleet(chosen, progress=progress).run(visits, until=plan.days * DAY)
     row = report.row(
@@ -69,16 +71,17 @@ def simulate(plan: Plan) -> tuple[report.Row, int, float]:
 def plans(args: argparse.Namespace) -> list[Plan]:
     """Return what the arguments ask for, checked. Raises Refused."""
     names = args.policy or list(NAMED)
+    common = args.seed, args.price_day, args.rtf, args.boots
     listed = prices.at(args.price_day)
     for name in names:
         policy(name, listed)  # a wrong word is told before an hour of work
     if args.arrivals is not None:
         arrivals = traffic.read_arrivals(args.arrivals)
         days = max(1, -int(-arrivals[-1] // DAY))
-        return [Plan(name, 0, days, args.seed, args.price_day, arrivals) for name in names]
+        return [Plan(name, 0, days, *common, arrivals) for name in names]
     lengths = args.days if len(args.days) > 1 else args.days * len(args.turns_per_day)
     pairs = zip(args.turns_per_day, lengths, strict=True)
-    return [Plan(name, turns, days, args.seed, args.price_day) for turns, days in pairs for name in names]
+    return [Plan(name, turns, days, *common) for turns, days in pairs for name in names]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -126,6 +129,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--policy", action="append", metavar="P", help=f"may be given again; default all of: {', '.join(NAMED)}")
     add("--seed", type=_whole(0, 2**63 - 1), default=1)
     add("--price-day", type=_day, default=date.today(), metavar="YYYY-MM-DD", help="whose prices (default today)")
+    add("--rtf", type=_positive, default=SPEAKING_RTF, help=f"of TTS, compute / audio time (default {SPEAKING_RTF})")
+    add("--boots", type=_positive, default=1.0, metavar="TIMES", help="every boot takes so many times as long")
     add("--jobs", type=_whole(1, 256), default=os.cpu_count() or 1, help="policies at the same time (default: cores)")
     add("--csv", action="store_true", help="print CSV instead of a table")
     add("--plot", type=Path, metavar="OUT.svg", help="draw the frontier (needs matplotlib: make setup)")
@@ -139,6 +144,16 @@ def _whole(least: int, most: int) -> Callable[[str], int]:
         return int(text)
 
     return whole
+
+
+def _positive(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value <= 1_000:  # refuses NaN as well
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    return value
 
 
 def _day(text: str) -> date:

@@ -65,8 +65,11 @@ class Policy(msgspec.Struct, frozen=True):
     setups: tuple[Setup, ...]
 
 
-def policy(text: str, prices: Prices, table: Mapping[Name, Pool] | None = None) -> Policy:
-    """Return a named policy, or the one that `text` describes. Raises Refused for words that say nothing."""
+def policy(text: str, prices: Prices, table: Mapping[Name, Pool] | None = None, boots: float = 1.0) -> Policy:
+    """Return a named policy, or the one that `text` describes; every boot takes `boots` times as long.
+
+    Raises Refused for words that say nothing.
+    """
     words = NAMED.get(text, text)
     parts = [part.strip() for part in words.split(",") if part.strip()]
     flags = {part for part in parts if part in FLAGS}
@@ -79,7 +82,10 @@ def policy(text: str, prices: Prices, table: Mapping[Name, Pool] | None = None) 
                 asked[name][KEYS[key]] = value
     shelf: dict[str, Pool] = {str(name): pool for name, pool in (table or CLOUD).items()}
     shelf["voice"] = _shared(shelf)
-    setups = [_setup(name, shelf[name], asked[name], "snapshot" in flags, prices) for name in names]
+    setups = []
+    for name in names:
+        boot = boots * (ENGINES[name].snapshot_boot if "snapshot" in flags else ENGINES[name].boot)
+        setups.append(_setup(name, shelf[name], asked[name], boot, prices))
     return Policy(text, words, "prewarm" in flags, tuple(setups))
 
 
@@ -106,7 +112,7 @@ def _shared(table: Mapping[str, Pool]) -> Pool:
     )
 
 
-def _setup(name: str, pool: Pool, asked: dict[str, int], snapshot: bool, prices: Prices) -> Setup:
+def _setup(name: str, pool: Pool, asked: dict[str, int], boot: float, prices: Prices) -> Setup:
     limits = {key: getattr(pool, key) for key in KEYS.values()} | asked
     try:
         made = Limits(**limits)
@@ -114,11 +120,10 @@ def _setup(name: str, pool: Pool, asked: dict[str, int], snapshot: bool, prices:
         raise Refused(f"pool {name}: {error}") from error
     if made.max_containers == 0:
         raise Refused(f"pool {name}: without a container nobody is ever served")
-    engine = ENGINES[name]
     return Setup(
         name,
         SEPARATE if name == "voice" else (name,),
         made,
-        engine.snapshot_boot if snapshot else engine.boot,
+        boot,
         prices.usd_per_second(pool.price_class, pool.cpu, pool.memory),
     )

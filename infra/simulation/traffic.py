@@ -44,8 +44,9 @@ class Visit(msgspec.Struct, frozen=True, gc=False):
 class Turns:
     """An endless supply of turns, drawn in bulk."""
 
-    def __init__(self, rng: np.random.Generator) -> None:
+    def __init__(self, rng: np.random.Generator, rtf: float) -> None:
         self._rng = rng
+        self._rtf = rtf
         self._drawn: Iterator[Turn] = iter(())
 
     def take(self, number: int) -> tuple[Turn, ...]:
@@ -63,7 +64,7 @@ class Turns:
             return values
 
         searches = (self._rng.random(DRAWS) < WITH_SOURCES).tolist()
-        columns = draw(HEARING), draw(SEARCHING), draw(THINKING), draw(REPLY_AUDIO, SPEAKING_RTF), draw(PAUSE)
+        columns = draw(HEARING), draw(SEARCHING), draw(THINKING), draw(REPLY_AUDIO, self._rtf), draw(PAUSE)
         for searched, hear, search, think, speak, pause in zip(searches, *columns, strict=True):
             rest = ("", think), ("tts", speak)
             yield (("asr", hear), ("queries", search), *rest) if searched else (("asr", hear), *rest), pause
@@ -74,10 +75,10 @@ def rate(seconds: float) -> float:
     return 1 + SWING * math.cos((seconds / DAY - BUSIEST / 24) * 2 * math.pi)
 
 
-def days(turns_per_day: int, number: int, seed: int) -> Iterator[Visit]:
+def days(turns_per_day: int, number: int, seed: int, rtf: float = SPEAKING_RTF) -> Iterator[Visit]:
     """Yield visits by the time of their page opening: a Poisson process whose rate follows the day."""
     rng = np.random.default_rng(seed)
-    turns = Turns(rng)
+    turns = Turns(rng, rtf)
     with_turns = turns_per_day / TURNS_PER_VISIT * (SLOT / DAY)  # per slot
     for slot in range(round(number * DAY / SLOT)):
         begin = slot * SLOT
@@ -90,10 +91,10 @@ def days(turns_per_day: int, number: int, seed: int) -> Iterator[Visit]:
             yield Visit(open_at, begin_at, turns.take(length))
 
 
-def recorded(arrivals: list[float], seed: int) -> Iterator[Visit]:
+def recorded(arrivals: list[float], seed: int, rtf: float = SPEAKING_RTF) -> Iterator[Visit]:
     """Yield one visit of one turn for each arrival; the page was opened a little earlier, as `days` assumes."""
     rng = np.random.default_rng(seed)
-    turns = Turns(rng)
+    turns = Turns(rng, rtf)
     early = rng.uniform(*READING, len(arrivals)).tolist()
     visits = [(max(0.0, at - before), at) for at, before in zip(arrivals, early, strict=True)]
     for opened, at in sorted(visits):

@@ -28,6 +28,16 @@ def test_the_same_arguments_print_the_same(capsys: pytest.CaptureFixture[str]) -
     assert printed[0] == printed[1] == printed[3] != printed[2]
 
 
+def test_slower_speech_costs_more_and_slower_boots_make_more_turns_late(capsys: pytest.CaptureFixture[str]) -> None:
+    def run(*arguments: str) -> report.Row:
+        simulate.main(["--turns-per-day", "500", "--policy", "table", "--csv", *arguments])
+        return report.from_csv(capsys.readouterr().out)[0]
+
+    plain = run()
+    assert run("--rtf", "3").usd_per_day > plain.usd_per_day
+    assert run("--boots", "0.001").late == 0 < plain.late
+
+
 def test_csv_can_be_read_again(capsys: pytest.CaptureFixture[str]) -> None:
     simulate.main([*FEW, "--csv"])
     rows = report.from_csv(out := capsys.readouterr().out)
@@ -65,6 +75,8 @@ def test_the_plot_takes_the_colours_of_the_page(tmp_path: Path, capsys: pytest.C
         (["--turns-per-day", "9", "--policy", "tts.windw=3"], "'tts.windw=3' is not known.*asr, queries, tts"),
         (["--turns-per-day", "9", "--policy", "max=0"], "pool asr: without a container"),
         (["--turns-per-day", "9", "--price-day", "today"], "'today' is not a day like 2026-11-22"),
+        (["--turns-per-day", "9", "--rtf", "nan"], "'nan' is not a number above 0"),
+        (["--turns-per-day", "9", "--boots", "0"], "'0' is not a number above 0"),
         (["--turns-per-day", "9", "--plot", "x.png"], "x.png does not end in .svg"),
         (["--arrivals", "nowhere.csv"], "nowhere.csv: No such file"),
         (["--arrivals", "nowhere.csv", "--turns-per-day", "9"], "give either"),
