@@ -85,6 +85,8 @@ class LlmHandler:
         stop = self._preparing[prompt.chat_id] = threading.Event()
         try:
             await offload.run(self._readers, lambda: self._room.engine().prepare(prompt, stop), meter)
+        except ParleyError:
+            raise
         except Exception as error:
             log.exception("the LLM failed")
             raise Unavailable("llm_failed") from error

@@ -135,8 +135,10 @@ async def test_nothing_is_written_during_a_pause(house: House) -> None:
 async def test_a_newer_prepare_of_a_chat_replaces_the_older(house: House) -> None:
     first = asyncio.create_task(house.llm.prepare(prompt(text="What")))
     await asyncio.to_thread(house.engine.begun.wait, 5)
+    house.engine.begun.clear()
     second = asyncio.create_task(house.llm.prepare(prompt(text="What is")))
     await first
+    await asyncio.to_thread(house.engine.begun.wait, 5)
     second.cancel()
     with pytest.raises(asyncio.CancelledError):
         await second
