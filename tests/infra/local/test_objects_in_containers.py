@@ -5,7 +5,7 @@ from typing import Any
 import modal
 import pytest
 
-from infra.local.__main__ import deploy
+from infra.local.__main__ import CannotDeploy, deploy
 from infra.local.plane import Plane
 from tests.infra.local.live import Live
 
@@ -18,7 +18,7 @@ async def deployed(plane: Plane) -> str:
     """Return what the command line says when it cannot deploy."""
     try:
         await deploy(plane, APP)
-    except SystemExit as error:  # it would end the plane's loop
+    except CannotDeploy as error:
         return str(error)
     return ""
 
