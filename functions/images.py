@@ -33,6 +33,13 @@ _OFFLINE = {
     "VLLM_NO_USAGE_STATS": "1",
     "MODELSCOPE_OFFLINE": "1",
 }
+# Where each engine finds its model (docs/engines.md), as the settings that it reads.
+_FOUND: dict[Name, dict[str, str]] = {
+    "asr": {"ASR_MODEL": f"{weights_cloud.HOME}/sensevoice-small", "ASR_VAD": f"{weights_cloud.HOME}/fsmn-vad"},
+    "tts": {"TTS_MODEL": f"{weights_cloud.HOME}/indextts2"},
+    "embed": {"EMBED_MODEL": f"{weights_cloud.HOME}/qwen3-embedding"},
+    "llm": {"LLM_PATH": f"{weights_cloud.HOME}/qwen2.5-7b-instruct"},
+}
 
 
 def lock(name: Name) -> Path:
@@ -48,7 +55,7 @@ def _image(name: Name, base: modal.Image, after: tuple[str, ...] = ()) -> modal.
     """`after` are commands run once the packages are there."""
     fetch = [command for model in weights_cloud.models(name) for command in weights_cloud.download(model)]
     image = base.pip_install_from_requirements(str(lock(name)), extra_options="--require-hashes --no-deps")
-    image = image.run_commands(*after, *fetch).env(_OFFLINE)
+    image = image.run_commands(*after, *fetch).env({**_OFFLINE, **_FOUND[name]})
     for package in SOURCE:
         image = image.add_local_dir(ROOT / package, f"/root/{package}", ignore=NOT_SOURCE)
     return image

@@ -52,6 +52,8 @@ class IndexTts2:
         self._tts: Any = IndexTTS2(
             model_dir=str(checkpoints), device=device, use_fp16=fp16 and device != "cpu", use_cuda_kernel=False
         )
+        # Beyond its positions the GPT would read past the end of a table; 4 of them are taken by marks.
+        self._most = min(CODES[2], int(self._tts.cfg.gpt.max_mel_tokens) - 4)
         self._criteria = StoppingCriteriaList([_Criterion(self._leave, torch)])
         self._stop = threading.Event()
         self._speed = 1.0
@@ -95,7 +97,7 @@ class IndexTts2:
 
     def _say(self, piece: str, reference: str, emotion: str | None, style: Style) -> Iterator[Samples]:
         """Yield the sound of each segment that the package makes of a piece; mostly it is one."""
-        least, each, most = CODES
+        least, each, _ = CODES
         making = self._tts.infer_generator(
             reference,
             piece,
@@ -109,7 +111,7 @@ class IndexTts2:
             top_p=style.top_p,
             top_k=style.top_k,
             num_beams=style.num_beams,
-            max_mel_tokens=min(most, least + each * clauses.weight(piece)),
+            max_mel_tokens=min(self._most, least + each * clauses.weight(piece)),
             stopping_criteria=self._criteria,
         )
         with closing(making):

@@ -14,6 +14,7 @@ NAMED = 0.6  # how much of an emotion its bare name means; above 0.8 in all, voi
 CLIP_S = (1.0, 15.0)  # seconds of reference; the model looks at no more than 15
 CLIP_RATES = (8_000, 48_000)
 CLIP_PEAK = 0.01  # of full level; below there is nobody to imitate
+CLIPS = Path(__file__).with_name("clips")  # made by tools/voice_clips.py of our own voices, of no person
 KINDS = (".flac", ".ogg", ".wav")
 
 

@@ -54,6 +54,11 @@ def test_a_lock_holds_what_was_asked_for(lock: Path) -> None:
     assert asked <= locked
 
 
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.stem)
+def test_an_image_can_fetch_its_weights_when_it_is_built(lock: Path) -> None:
+    assert re.search(r"^huggingface-hub==", lock.read_text(), re.MULTILINE)
+
+
 def test_every_image_has_a_lock_and_weights_by_commit() -> None:
     models = weights_cloud.models()
     assert {model.image for model in models} == {lock.stem for lock in LOCKS} == {"asr", "tts", "embed", "llm"}
