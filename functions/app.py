@@ -18,6 +18,7 @@ from domain.persona import Language, Voice
 from domain.ports import Prompt, Transcript, Vector
 from domain.usage import Header, Meter, Usage
 from functions import handlers, images
+from functions.engines.style import Style
 from functions.pools import Batch, pools
 
 POOLS = pools()
@@ -93,10 +94,11 @@ class Tts:
 
     @modal.method()
     async def speak(
-        self, text: str, voice: Voice, language: Language
+        self, text: str, voice: Voice | Audio, language: Language, style: Style | None = None
     ) -> AsyncGenerator[Header | Audio | Usage, None]:
+        """A voice is named, or a clip of 1 to 15 s that is imitated; clips and styles need IndexTTS2."""
         meter = Meter()
-        async with aclosing(_told(self.tts.speak(text, voice, language, meter), meter)) as items:
+        async with aclosing(_told(self.tts.speak(text, voice, language, style, meter), meter)) as items:
             async for item in items:
                 yield item
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from functions.engine_room import EngineRoom
 from functions.gate import Gate
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 MOST = 256
 SIZE = 384  # of the default model; another is probed when it loads
 
@@ -24,12 +25,17 @@ class Engine(Protocol):
 
     def embed(self, texts: Sequence[str], kind: Kind) -> list[Vector]: ...
 
+    def rerank(self, query: str, texts: Sequence[str]) -> list[float]: ...
+
 
 class Embed:
     """Implements domain.ports.Embedder. `load` blocks; a call before it loads the model itself."""
 
     def __init__(self, make: Callable[[], Engine], size: int = SIZE, at_once: int = 1, most: int = MOST) -> None:
-        """`size` is the dimension that the index was made for; `at_once` texts share a run of the model."""
+        """`size` is the dimension that the index was made for, 0 if it is to be as the model has it.
+
+        `at_once` texts go to the engine together.
+        """
         self._room = EngineRoom[Engine]("embed", make)
         self._gate = Gate("embed", most)
         self._at_once = at_once
@@ -41,6 +47,7 @@ class Embed:
         Raises BadInput("dimension_wrong") when the index was made for another.
         """
         (probe,) = self._room.engine().embed(["Hello"], "query")
+        self.size = self.size or len(probe)
         check_dimension(len(probe), self.size)
 
     def close(self) -> None:
@@ -70,13 +77,17 @@ class Embed:
         return answers
 
     async def _embed(self, texts: list[str], kind: Kind, meter: Meter | None) -> list[Vector]:
+        vectors: list[Vector] = []
+        # Some texts per call of the pool: a long batch of pages lets a visitor's query in between.
+        for start in range(0, len(texts), self._at_once):
+            some = texts[start : start + self._at_once]
+            vectors += await self._run(lambda engine, some=some: engine.embed(some, kind), meter)  # type: ignore[misc]
+        return vectors
+
+    async def _run(self, work: Callable[[Engine], T], meter: Meter | None) -> T:
         with self._gate.through():
             try:
-                vectors: list[Vector] = []
-                # Some texts per call of the pool: a long batch of pages lets a visitor's query in between.
-                for start in range(0, len(texts), self._at_once):
-                    vectors += await self._some(texts[start : start + self._at_once], kind, meter)
-                return vectors
+                return await offload.run(self._room.pool, lambda: work(self._room.engine()), meter)
             except ParleyError:
                 raise
             except Exception as error:
@@ -90,12 +101,8 @@ class Embed:
 
     async def rerank(self, query: str, texts: Sequence[str], meter: Meter | None = None) -> list[float]:
         """Return how well each text answers the query, in the order of the texts; higher is better."""
-        asked = await self.embed([query], "query", meter)
-        found = await self.embed(texts, "passage", meter)
-        return [float(np.dot(asked[0], vector)) for vector in found]
-
-    async def _some(self, texts: list[str], kind: Kind, meter: Meter | None) -> list[Vector]:
-        return await offload.run(self._room.pool, lambda: self._room.engine().embed(texts, kind), meter)
+        (asked,), found = checked.texts([query], "query"), checked.texts(texts, "passage")
+        return await self._run(lambda engine: engine.rerank(asked, found), meter)
 
 
 def check_dimension(found: int, expected: int) -> None:

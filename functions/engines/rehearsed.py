@@ -15,7 +15,7 @@ from domain.audio import Audio
 from domain.persona import Language, Voice
 from domain.ports import Prompt, Transcript, Vector
 from functions.checked import Kind
-from functions.engines import scripted
+from functions.engines import cosine, scripted
 from functions.engines.llama import REPLY, Cost
 from functions.tts import Engines
 
@@ -89,6 +89,9 @@ class Reader:
 
     def embed(self, texts: Sequence[str], kind: Kind) -> list[Vector]:
         return [scripted.vector(text, self._size) for text in texts]
+
+    def rerank(self, query: str, texts: Sequence[str]) -> list[float]:
+        return cosine.rank(self, query, texts)
 
 
 def mouths(voices: frozenset[str], chinese_for: Callable[[Voice], Voice]) -> Engines:

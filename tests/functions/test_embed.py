@@ -9,6 +9,7 @@ import pytest
 from domain.errors import BadInput, ParleyError, Unavailable
 from domain.ports import Vector
 from functions.embed import Embed
+from functions.engines import cosine
 
 pytestmark = pytest.mark.anyio
 
@@ -18,6 +19,10 @@ class Counter:
 
     def embed(self, texts: Sequence[str], kind: Literal["query", "passage"]) -> list[Vector]:
         return [[float(len(text)), float(kind == "query")] for text in texts]
+
+
+    def rerank(self, query: str, texts: Sequence[str]) -> list[float]:
+        return cosine.rank(self, query, texts)
 
 
 def broken() -> Counter:

@@ -13,6 +13,7 @@ from domain.audio import SPOKEN_RATE, Audio
 from domain.errors import ParleyError, Unavailable
 from domain.persona import Language, Voice
 from domain.usage import Meter
+from functions.engines.style import PLAIN, Style
 from functions.tts import Engines, Tts
 
 pytestmark = pytest.mark.anyio
@@ -95,11 +96,46 @@ async def test_what_cannot_be_said_is_named_and_costs_nothing(
     assert english.said == []
 
 
+class Mimic:
+    """Imitates whatever it is given; says whose voice and what style it was."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, Voice | Audio, Style]] = []
+
+    def speak(
+        self, text: str, voice: Voice | Audio, language: Language, stop: threading.Event, style: Style
+    ) -> Iterator[Audio]:
+        self.asked.append((text, voice, style))
+        yield Audio(bytes(64), SPOKEN_RATE)
+
+
+async def test_an_engine_that_clones_is_given_clips_and_styles_and_keeps_nothing_of_a_clip() -> None:
+    mimic, clip, sad = Mimic(), Audio(bytes(48_000), SPOKEN_RATE), Style(emotion="sad")
+    tts = Tts(lambda: Engines(None, None, frozenset(), lambda voice: voice, frozenset({"heart"}), mimic))
+    tts.load()
+    mimic.asked.clear()
+    for _ in range(2):
+        assert [audio async for audio in tts.speak("Alas.", clip, "en", sad)]
+        assert [audio async for audio in tts.speak("Alas.", HEART, "zh")]
+    assert mimic.asked == [("Alas.", clip, sad), ("Alas.", HEART, PLAIN), ("Alas.", clip, sad)]
+    with pytest.raises(ParleyError, match="voice_unknown"):
+        await say(tts, "Hello", Voice("nobody"))
+
+
+@pytest.mark.parametrize(("voice", "style"), [(Audio(bytes(48_000), SPOKEN_RATE), None), (HEART, Style())])
+async def test_an_engine_that_does_not_clone_says_so(voice: Voice | Audio, style: Style | None) -> None:
+    english = Mouth()
+    tts = house(english, Mouth())
+    with pytest.raises(ParleyError, match="style_unknown"):
+        await anext(tts.speak("Hello", voice, "en", style))
+    assert english.said == []
+
+
 async def test_the_meter_takes_the_length_of_what_was_said_made_now_or_kept() -> None:
     tts = house(Mouth(), Mouth())
     made, kept = Meter(), Meter()
     for meter in (made, kept):
-        assert [audio async for audio in tts.speak("one two three", HEART, "en", meter)]
+        assert [audio async for audio in tts.speak("one two three", HEART, "en", meter=meter)]
     assert made.audio_ms == kept.audio_ms == 3
     assert made.engine_s > kept.engine_s == 0.0
 
