@@ -137,6 +137,22 @@ async def a_stream_is_cancelled_by_its_id_and_its_finally_runs(t: Target) -> Non
 
 
 @remote
+async def a_stream_outlives_a_redeploy_while_new_calls_go_to_a_new_container(t: Target) -> None:
+    echo = t.apps.cls("Echo")()
+    old = await echo.where.remote.aio()
+    stream = echo.forever.remote_gen.aio(key := new_key())
+    call_id = await anext(stream)
+    await t.apps.deploy("tests.conformance.app")
+    assert await echo.where.remote.aio() != old
+    assert await anext(stream) is None
+    assert key not in await t.apps.notes()  # it has not ended
+    await modal.FunctionCall.from_id(call_id, client=t.apps.client).cancel.aio()
+    with pytest.raises(RemoteError):
+        [item async for item in stream]
+    assert (await until(t, lambda notes: key in notes))[key] == old
+
+
+@remote
 async def map_keeps_the_order_and_starmap_spreads_arguments(t: Target) -> None:
     assert [n async for n in t.apps.function("square").map.aio(range(30))] == [n * n for n in range(30)]
     assert [n async for n in t.apps.function("add").starmap.aio([(1, 2), (3, 4)])] == [3, 7]
