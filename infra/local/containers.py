@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import shutil
 import signal
 import tempfile
 from collections.abc import Awaitable, Callable
@@ -43,7 +42,7 @@ class Containers:
         self.logs: dict[str, list[Path]] = {}  # of every container that an app ever had
         self.listen: Callable[[Container, str], Awaitable[Server]]  # given by the server
         self._reaper = Reaper()
-        self._sockets = Path(tempfile.mkdtemp(prefix="plane-"))  # short: a socket's path has 104 bytes at most
+        self._folder: Path | None = None
         self._closing = False
         self._gone = Bell()  # rung whenever one has ended
         self._made = 0
@@ -159,7 +158,7 @@ class Containers:
                 return
             container.started = container.seen = begun
             self._made += 1
-            socket = str(self._sockets / f"{self._made}.sock")
+            socket = str(self._sockets() / f"{self._made}.sock")
             server = await self.listen(container, socket)
             await self._run(container, socket)
         except CapacityRefused:
@@ -174,6 +173,13 @@ class Containers:
             self._gone.ring()
             if not self._closing:
                 self._plane.autoscaler.ended(container)
+
+    def _sockets(self) -> Path:
+        """Return the folder of the sockets: a short path, as a socket's has 104 bytes at most."""
+        if self._folder is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="plane-"))
+            self._reaper.clean(self._folder)
+        return self._folder
 
     async def _run(self, container: Container, socket: str) -> None:
         """Start the process and wait for its end."""
@@ -229,7 +235,6 @@ class Containers:
             container.signal(signal.SIGKILL)
         await self._all_gone(2.0)
         self._reaper.close()
-        shutil.rmtree(self._sockets, ignore_errors=True)
 
     async def _all_gone(self, seconds: float) -> None:
         deadline = self._plane.clock() + seconds

@@ -104,6 +104,10 @@ class Reaper:
         """From now on this group ends with the plane."""
         self._tell(f"+{pid}\n")
 
+    def clean(self, folder: Path) -> None:
+        """This folder goes with the plane."""
+        self._tell(f"={folder}\n")
+
     def forget(self, pid: int) -> None:
         """This group has ended: its number may become another's."""
         self._tell(f"-{pid}\n")
