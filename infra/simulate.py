@@ -87,28 +87,43 @@ def plans(args: argparse.Namespace) -> list[Plan]:
 def main(argv: Sequence[str] | None = None) -> int:
     parser = _parser()
     args = parser.parse_args(argv)
-    if (args.turns_per_day is None) == (args.arrivals is None):
-        parser.error("give either --turns-per-day or --arrivals")
+    if sum(source is not None for source in (args.turns_per_day, args.arrivals, args.from_csv)) != 1:
+        parser.error("give one of --turns-per-day, --arrivals and --from-csv")
     if args.turns_per_day is not None and len(args.days) not in (1, len(args.turns_per_day)):
         parser.error("give one --days, or one for each --turns-per-day")
     if args.plot is not None and args.plot.suffix != ".svg":
         parser.error(f"--plot writes SVG: {args.plot} does not end in .svg")
     try:
-        todo = plans(args)
+        rows = _printed(args.from_csv) if args.from_csv is not None else _simulated(plans(args), args.jobs)
     except Refused as error:
         parser.error(str(error))
-    began = time.perf_counter()
-    done = list(_all(todo, args.jobs))
-    rows = [row for row, _, _ in done]
     sys.stdout.write(report.as_csv(rows) if args.csv else report.table(rows))
-    events, worked = sum(number for _, number, _ in done), sum(seconds for _, _, seconds in done)
-    wall = time.perf_counter() - began
-    sys.stderr.write(f"{events:,} events in {wall:.1f} s ({events / max(worked, 1e-9):,.0f} events/s per process)\n")
     if args.plot is not None:
         from infra.simulation.plot import draw
 
         draw(rows, args.plot)
     return 0
+
+
+def _simulated(todo: Sequence[Plan], jobs: int) -> list[report.Row]:
+    began = time.perf_counter()
+    done = list(_all(todo, jobs))
+    events, worked = sum(number for _, number, _ in done), sum(seconds for _, _, seconds in done)
+    wall = time.perf_counter() - began
+    sys.stderr.write(f"{events:,} events in {wall:.1f} s ({events / max(worked, 1e-9):,.0f} events/s per process)\n")
+    return [row for row, _, _ in done]
+
+
+def _printed(files: Sequence[Path]) -> list[report.Row]:
+    rows: list[report.Row] = []
+    for file in files:
+        try:
+            rows += report.from_csv(file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, msgspec.ValidationError) as error:
+            raise Refused(f"{file} is not what --csv printed: {error}") from error
+    if not rows:
+        raise Refused("there are no figures in these files")
+    return rows
 
 
 def _all(todo: Sequence[Plan], jobs: int) -> Iterator[tuple[report.Row, int, float]]:
@@ -126,6 +141,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--turns-per-day", type=_whole(1, 50_000_000), nargs="+", metavar="N", help=f"in visits of about {longest}")
     add("--days", type=_whole(1, 3_650), nargs="+", default=[1], metavar="D", help="one, or one per N (default 1)")
     add("--arrivals", type=Path, metavar="FILE.csv", help="arrivals of turns in seconds, instead of made-up days")
+    add("--from-csv", type=Path, nargs="+", metavar="FILE", help="simulate nothing: show what --csv printed before")
     add("--policy", action="append", metavar="P", help=f"may be given again; default all of: {', '.join(NAMED)}")
     add("--seed", type=_whole(0, 2**63 - 1), default=1)
     add("--price-day", type=_day, default=date.today(), metavar="YYYY-MM-DD", help="whose prices (default today)")

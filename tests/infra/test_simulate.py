@@ -45,6 +45,15 @@ def test_csv_can_be_read_again(capsys: pytest.CaptureFixture[str]) -> None:
     assert report.as_csv(rows) == out
 
 
+def test_figures_of_several_runs_are_shown_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for turns in ("300", "500"):
+        simulate.main(["--turns-per-day", turns, "--policy", "table", "--csv"])
+        (tmp_path / f"{turns}.csv").write_text(capsys.readouterr().out)
+    simulate.main(["--from-csv", *map(str, tmp_path.iterdir())])
+    out = capsys.readouterr().out
+    assert "300 turns a day" in out and "500 turns a day" in out
+
+
 def test_recorded_arrivals_are_played(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "calls.csv"
     file.write_text("seconds\n0\n1\n100000\n")
@@ -65,7 +74,7 @@ def test_the_plot_takes_the_colours_of_the_page(tmp_path: Path, capsys: pytest.C
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ([], "give either --turns-per-day or --arrivals"),
+        ([], "give one of --turns-per-day, --arrivals and --from-csv"),
         (["--turns-per-day", "0"], "'0' is not a whole number from 1 to"),
         (["--turns-per-day", "many"], "'many' is not a whole number"),
         (["--turns-per-day", "1e6"], "'1e6' is not a whole number"),
@@ -79,7 +88,9 @@ def test_the_plot_takes_the_colours_of_the_page(tmp_path: Path, capsys: pytest.C
         (["--turns-per-day", "9", "--boots", "0"], "'0' is not a number above 0"),
         (["--turns-per-day", "9", "--plot", "x.png"], "x.png does not end in .svg"),
         (["--arrivals", "nowhere.csv"], "nowhere.csv: No such file"),
-        (["--arrivals", "nowhere.csv", "--turns-per-day", "9"], "give either"),
+        (["--arrivals", "nowhere.csv", "--turns-per-day", "9"], "give one of"),
+        (["--from-csv", "nowhere.csv"], "nowhere.csv is not what --csv printed: "),
+        (["--from-csv", __file__], "test_simulate.py is not what --csv printed"),
     ],
 )
 def test_arguments_that_make_no_sense_are_told(
