@@ -148,6 +148,7 @@ class PoolMachine(RuleBasedStateMachine):
     def turns_and_a_pause(self, work: float, pause: float) -> None:
         self.arrive(2)
         self.boot_and_serve_all()
+        self.want()
         self.now += work
         self.finish_all()
         self.now += pause
@@ -265,6 +266,20 @@ class PoolMachine(RuleBasedStateMachine):
         needed = max(0, -(-beyond // limits.concurrency))
         buffer = limits.buffer_containers if self.pool.active else 0
         assert sum(not held.inputs for held in up) >= needed + buffer
+
+    @invariant()
+    def the_next_tick_is_when_the_oldest_window_ends(self) -> None:
+        if self.owing:
+            return
+        limits, up = self.pool.limits, self.up().values()
+        floor = min(limits.min_containers, limits.max_containers)
+        beyond = len(self.queue) - sum(limits.concurrency - len(held.inputs) for held in up if held.inputs)
+        needed = max(0, -(-beyond // limits.concurrency)) if self.queue else 0
+        buffer = limits.buffer_containers if self.pool.active else 0
+        spare = sum(not held.inputs for held in up) - needed - buffer
+        may_stop = self.ready_since and spare > 0 and len(up) > floor
+        due = min(self.ready_since.values()) + limits.scaledown_window if may_stop else None
+        assert self.pool.next_tick() == due
 
     @invariant()
     def work_that_can_be_taken_is_offered(self) -> None:
