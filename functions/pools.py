@@ -1,5 +1,5 @@
 """The pool table: what each function gets. The decorators, the local plane, the simulator, the ledger and the docs
-all read it; nothing repeats its numbers (docs/adr/0013-one-pool-table.md).
+all read it; nothing repeats its numbers (docs/adr/0013-one-runtime-port.md).
 
 `cloud` is what `make deploy` asks of Modal; `laptop` is the same functions on one small machine under the local
 plane: no GPU, one container each, and nothing kept warm that nobody talks to.

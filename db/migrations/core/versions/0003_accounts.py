@@ -186,40 +186,13 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("tokens", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_tokens_user_id_kind"))
-        batch_op.drop_index(batch_op.f("ix_tokens_expires_at"))
-
-    op.drop_table("tokens")
-    with op.batch_alter_table("sessions", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_sessions_user_id_seen_at"))
-        batch_op.drop_index(batch_op.f("ix_sessions_expires_at"))
-
-    op.drop_table("sessions")
-    op.drop_table("recovery_codes")
     op.drop_table("questions")
-    with op.batch_alter_table("passkeys", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_passkeys_user_id"))
-
+    op.drop_table("recovery_codes")
     op.drop_table("passkeys")
-    with op.batch_alter_table("users", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_users_created_at"))
-
-    op.drop_table("users")
-    with op.batch_alter_table("pendings", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_pendings_expires_at"))
-
+    op.drop_table("tokens")
+    op.drop_table("sessions")
     op.drop_table("pendings")
-    with op.batch_alter_table("outbox", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_outbox_next_at"))
-
-    op.drop_table("outbox")
-    with op.batch_alter_table("limits", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_limits_until"))
-
     op.drop_table("limits")
-    with op.batch_alter_table("audit", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_audit_actor_seq"))
-        batch_op.drop_index(batch_op.f("ix_audit_action_seq"))
-
     op.drop_table("audit")
+    op.drop_table("outbox")
+    op.drop_table("users")
