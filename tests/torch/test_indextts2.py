@@ -17,7 +17,7 @@ import soundfile
 from domain.audio import SPOKEN_RATE, Audio
 from domain.errors import ParleyError
 from domain.persona import Voice
-from functions.engines import indextts2
+from functions.engines import indextts2, sound
 from functions.engines.indextts2 import MEMORY, IndexTts2
 from functions.engines.setting import BadSetting
 from functions.engines.style import PLAIN, Style
@@ -31,15 +31,18 @@ pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore"), pytest.ma
 HEART = Voice("heart")
 
 
-def hum(hz: float, seconds: float = 2.0, rate: int = 24_000) -> Audio:
+def hum(hz: float, seconds: float = 1.2, rate: int = 24_000) -> Audio:
     at = np.arange(int(seconds * rate)) / rate
     return Audio.of((0.3 * np.sin(2 * np.pi * hz * at) * np.sin(9 * at)).astype(np.float32), rate)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    import torch
+
     from tests.torch import tiny_indextts2
 
+    torch.set_num_threads(1)  # with two, each waits for the other on a machine that has other work
     folder = tmp_path_factory.mktemp("indextts2")
     with warnings.catch_warnings(), pytest.MonkeyPatch.context() as patch:
         warnings.simplefilter("ignore")
@@ -49,8 +52,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             patch.setattr(f"{module}.constants.HF_HUB_CACHE", str(folder / "hub"))
         tiny_indextts2.build(folder)
         (folder / "clips").mkdir()
-        sound = hum(180)
-        soundfile.write(folder / "clips/heart.ogg", sound.samples(), sound.rate, format="OGG", subtype="OPUS")
+        clip = hum(180)
+        soundfile.write(folder / "clips/heart.ogg", clip.samples(), clip.rate, format="OGG", subtype="OPUS")
         yield folder
 
 
@@ -120,6 +123,7 @@ def test_emotions_change_what_is_said_in_each_way_they_can_be_given(engine: Inde
     ]
     said = [say(engine, style=style) for style in ways]
     assert len(set(said)) == len(ways)
+    say(engine, style=Style(emotion="happy"))  # the package reads the voice's emotion anew, which moves the dice on
     assert say(engine, style=Style(emotion="happy")) == said[1], "the same again, not noise alone"
 
 
@@ -135,7 +139,8 @@ def test_sampling_reaches_the_model(engine: IndexTts2) -> None:
     assert say(engine, style=Style(num_beams=2)) != say(engine)
 
 
-def test_speed_shortens_and_lengthens(engine: IndexTts2) -> None:
+def test_speed_shortens_and_lengthens(engine: IndexTts2, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sound, "trim", lambda samples: samples)  # noise has quiet ends of any length
     fast, plain, slow = (len(say(engine, style=Style(speed=speed))) for speed in (2.0, 1.0, 0.5))
     assert fast < plain < slow
     assert len(say(engine, voice=Voice("heart", pace=2.0))) == fast

@@ -4,6 +4,8 @@ The widths that stay large (1280, 1024) are written into the package. Where the 
 name, the hub's cache is laid out as the image lays it out (functions/weights_cloud.py), and nothing is downloaded.
 """
 
+# mypy: disable-error-code="import-not-found"
+
 import json
 from pathlib import Path
 from typing import Any
@@ -27,7 +29,8 @@ CONFIG: dict[str, Any] = {
         "condition_type": "conformer_perceiver", "condition_module": _CONDITION, "emo_condition_module": _CONDITION,
     },
     "semantic_codec": {
-        "codebook_size": CODES, "hidden_size": 1024, "codebook_dim": 8,
+        "codebook_size": CODES + 2,  # an untrained GPT writes its marks in the middle of speech, and they are looked up
+        "hidden_size": 1024, "codebook_dim": 8,
         "vocos_dim": 16, "vocos_intermediate_dim": 16, "vocos_num_layers": 1,
     },
     "s2mel": {
