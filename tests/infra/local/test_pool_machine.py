@@ -144,7 +144,7 @@ class PoolMachine(RuleBasedStateMachine):
         while (container := self.pool.offer()) is not None:
             self.take(container, 9)
 
-    @rule(work=st.sampled_from([0.0, 1.0, 12.0]), pause=st.sampled_from([0.0, 1.5, 2.0, 9.5, 10.0]))
+    @rule(work=st.sampled_from([12.0, 1.0, 0.0, 12.0]), pause=st.sampled_from([0.0, 1.5, 2.0, 9.5, 10.0]))
     def turns_and_a_pause(self, work: float, pause: float) -> None:
         self.arrive(2)
         self.boot_and_serve_all()
@@ -289,5 +289,5 @@ class PoolMachine(RuleBasedStateMachine):
             assert bool(able) == bool(self.pool.offer())
 
 
-PoolMachine.TestCase.settings = settings(derandomize=True, max_examples=100, stateful_step_count=40, deadline=None)
+PoolMachine.TestCase.settings = settings(derandomize=True, max_examples=160, stateful_step_count=40, deadline=None)
 TestPool = PoolMachine.TestCase
