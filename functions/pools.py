@@ -68,7 +68,7 @@ CLOUD: dict[Name, Pool] = {
         gpu=("L40S", "A100-40GB"), cpu=4, memory=16_384, max_containers=40, buffer_containers=1,
         scaledown_window=180, concurrency=2, timeout=120, startup_timeout=600,
     ),
-    # Only deployed with LLM=vllm; otherwise an OpenAI-compatible endpoint answers and no GPU of ours is held.
+    # Stays at zero containers where LLM_BASE_URL names an endpoint: then nobody calls it.
     "llm": Pool(
         gpu=("L40S", "A100-40GB"), cpu=4, memory=32_768, max_containers=10,
         scaledown_window=180, concurrency=32, timeout=120, startup_timeout=900,

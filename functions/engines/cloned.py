@@ -21,4 +21,4 @@ def open_cloned(env: Mapping[str, str] = os.environ) -> Engines:
         env.get("TTS_DEVICE") or "cuda",
         env.get("TTS_FP16") != "0",
     )
-    return Engines(engine, None, frozenset(), lambda voice: voice, engine.clips.names)
+    return Engines(None, None, frozenset(), lambda voice: voice, engine.clips.names, engine)

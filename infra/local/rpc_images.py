@@ -52,6 +52,9 @@ class Mounts:
         return api_pb2.MountBatchedCheckExistenceResponse(missing_sha256_hex_hashes=missing)
 
     async def MountPutFile(self, request: api_pb2.MountPutFileRequest, caller: Caller) -> api_pb2.MountPutFileResponse:
+        # Volumes of version 1, and clients before 1.5, ask file by file what is here already.
+        if request.WhichOneof("data_oneof") is None:
+            return api_pb2.MountPutFileResponse(exists=self._plane.sources.has(request.sha256_hex))
         data = request.data
         if request.data_blob_id:
             data = self._plane.parts["blobs"].read(request.data_blob_id)

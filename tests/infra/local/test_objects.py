@@ -20,9 +20,7 @@ from infra.local.plane import Plane
 
 pytestmark = pytest.mark.anyio
 
-# The client first asks MountPutFile, by the checksum alone, whether a file is there; rpc_images.py takes that for a
-# file without content. Once it answers `exists=sources.has(sha256_hex)`, this mark has to go (xfail is strict here).
-VERSIONS = [pytest.param(1, marks=pytest.mark.xfail(reason="MountPutFile without data")), 2]
+VERSIONS = [1, 2]
 
 
 @pytest.fixture
