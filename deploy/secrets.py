@@ -7,6 +7,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
 from functions.pools import KIND_SETTING, Kind
+from infra import production
 
 WEB = "parley-web"
 SERVERS = ("mysql", "mariadb", "postgresql", "postgres")
@@ -29,6 +30,8 @@ SECRETS = (
         (
             *("LLM_BASE_URL", "LLM_API_KEY", "LLM_MODEL", "LLM_PRICE_IN", "LLM_PRICE_OUT"),
             *("LLM_FALLBACK_BASE_URL", "LLM_FALLBACK_API_KEY", "LLM_FALLBACK_MODEL", "PUBLIC_URL"),
+            *("PRODUCTION", "AUDIT_KEY", "WORKER_KEY", "ADMIN", "MAIL", "MAIL_FROM", "REDIS_URL"),
+            *("REFRESH_DAYS", "ARGON2", "SECURITY_QUESTION"),
         ),
         "the web application: its database, its keys, and the LLM that it asks",
     ),
@@ -51,6 +54,8 @@ def problems(env: Mapping[str, str], where: Kind = "cloud") -> list[str]:
         found.append("LLM_BASE_URL is set: LLM_MODEL must name the model to use there")
     if not (env.get("PUBLIC_URL") or "https://").startswith("https://"):
         found.append("PUBLIC_URL must begin with https://: the guest cookie is sent over nothing else")
+    if env.get("PRODUCTION") == "1":
+        found += production.problems({**env, "PUBLIC_URL": env.get("PUBLIC_URL") or "https://"})
     return found
 
 

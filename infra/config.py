@@ -7,48 +7,23 @@ from collections.abc import Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import msgspec
+
+from infra import production
+from infra.settings import SETTINGS as SETTINGS
 
 EnginesKind = Literal["real", "scripted"]
 ModelSet = Literal["default", "small", "tiny"]
 Runtime = Literal["inline", "local", "modal"]
+_THREE = re.compile(r"\d{1,7},\d{1,2},\d{1,2}", re.ASCII)
+_NAME = re.compile(r"[A-Za-z0-9.-]+", re.ASCII)
+_SENDER = re.compile(r"[!-~]{1,64}@[A-Za-z0-9.-]{1,253}|[ -~]{0,64}<[!-~]{1,64}@[A-Za-z0-9.-]{1,253}>", re.ASCII)
 
 
 class ConfigError(Exception):
     """A setting cannot be used; the text names it and says what would do."""
-
-
-class Setting(msgspec.Struct, frozen=True):
-    name: str
-    default: str
-    meaning: str
-
-
-SETTINGS = (
-    Setting("HOST", "127.0.0.1", "address to listen on"),
-    Setting("PORT", "7210", "port to listen on"),
-    Setting("RUNTIME", "inline", "where models run: `inline`, `local` (the plane on this machine) or `modal`"),
-    Setting("ENGINES", "real", "`real` or `scripted` (fixed words and timing, for UI work and benches)"),
-    Setting("MODELS", "default", "`default` (1.5B LLM), `small` (0.5B) or `tiny` (135M, English only, for tests)"),
-    Setting("THREADS", "2", "CPU threads each engine may use"),
-    Setting("LLM_BASE_URL", "", "use this OpenAI-compatible endpoint instead of the embedded LLM"),
-    Setting("LLM_API_KEY", "", "its key"),
-    Setting("LLM_MODEL", "", "its model's name"),
-    Setting("LLM_FALLBACK_BASE_URL", "", "a second endpoint, asked when the first fails before its first word"),
-    Setting("LLM_FALLBACK_API_KEY", "", "its key"),
-    Setting("LLM_FALLBACK_MODEL", "", "its model's name"),
-    Setting("LLM_PRICE_IN", "0", "what it asks for a million tokens read, in USD, for the ledger"),
-    Setting("LLM_PRICE_OUT", "0", "and for a million tokens written"),
-    Setting("CORE_URL", "sqlite:///<DATA_DIR>/core.db", "database of chats: SQLite, MySQL or PostgreSQL"),
-    Setting("DATA_DIR", "var", "where the database, the secret and made sounds are kept"),
-    Setting("PARLEY_CACHE", "~/.cache/parley", "where model weights are kept"),
-    Setting("SECRET_KEY", "made at first start, in DATA_DIR", "signs the guest cookie; 32 characters or more"),
-    Setting("OPERATOR_KEY", "", "opens /operator, the page of costs, from elsewhere too; 32 characters or more"),
-    Setting("PUBLIC_URL", "", "https address users see, when a proxy stands in front: cookies become Secure"),
-    Setting("LOG_FORMAT", "auto", "`json`, `text`, or `auto`: text on a terminal"),
-    Setting("BENCH", "0", "1 opens POST /bench/turn (scripted engines only)"),
-)
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +46,17 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     cache_dir: Path = Path("~/.cache/parley")
     secret_key: str = ""
     operator_key: str = ""
+    audit_key: str = ""
+    worker_key: str = ""
     public_url: str = ""
+    production: bool = False
+    admin: str = ""
+    refresh_days: int = 30
+    argon2: tuple[int, int, int] = (19_456, 2, 1)  # KiB, passes, lanes
+    security_question: Literal["off", "extra"] = "off"
+    mail: str = "outbox"  # or the URL of a mail server
+    mail_from: str = "parley@localhost"
+    redis_url: str = ""
     log_format: Literal["auto", "json", "text"] = "auto"
     bench: bool = False
 
@@ -120,9 +105,21 @@ def read(env: Mapping[str, str] = os.environ) -> Config:
     public_url = env.get("PUBLIC_URL", "").rstrip("/")
     if public_url and not public_url.startswith(("https://", "http://")):
         raise ConfigError(f"PUBLIC_URL={public_url!r}: give the whole address, with https://")
+    mail = env.get("MAIL") or "outbox"
+    if mail != "outbox" and not _has_host(mail, "smtp", "smtps"):
+        raise ConfigError("MAIL cannot be used: give `outbox` or smtp://user:password@host:port")
+    host = _host(public_url)
+    mail_from = env.get("MAIL_FROM") or f"parley@{host if _NAME.fullmatch(host) else 'localhost'}"
+    if not _SENDER.fullmatch(mail_from):
+        raise ConfigError(f"MAIL_FROM={mail_from!r}: give one address, like parley@example.org")
+    redis_url = env.get("REDIS_URL", "")
+    if redis_url and not (_has_host(redis_url, "redis", "rediss") or redis_url.startswith("unix:///")):
+        raise ConfigError("REDIS_URL cannot be used: give redis://host:port/number, rediss:// or unix:///path")
     operator_key = env.get("OPERATOR_KEY", "")
     if operator_key and len(operator_key) < 32:
         raise ConfigError("OPERATOR_KEY is too short: use 32 characters or more")
+    if one_of("PRODUCTION", "0", "1") == "1" and (wrong := production.problems(env)):
+        raise ConfigError(f"PRODUCTION=1: {'. '.join(wrong)}")
     return Config(
         host=env.get("HOST") or "127.0.0.1",
         port=number("PORT", 1, 65535),
@@ -141,22 +138,31 @@ def read(env: Mapping[str, str] = os.environ) -> Config:
         core_url=env.get("CORE_URL") or f"sqlite:///{data_dir / 'core.db'}",
         data_dir=data_dir,
         cache_dir=Path(cache).expanduser(),
-        secret_key=_secret(env, data_dir),
+        secret_key=_key(env, "SECRET_KEY", data_dir / "secret"),
         operator_key=operator_key,
+        audit_key=_key(env, "AUDIT_KEY", data_dir / "audit-key"),
+        worker_key=_key(env, "WORKER_KEY", data_dir / "worker-key"),
         public_url=public_url,
+        production=env.get("PRODUCTION") == "1",
+        admin=env.get("ADMIN", "").strip(),
+        refresh_days=number("REFRESH_DAYS", 1, 365),
+        argon2=_argon2(env.get("ARGON2") or "19456,2,1"),
+        security_question=one_of("SECURITY_QUESTION", "off", "extra"),  # type: ignore[arg-type]
+        mail=mail,
+        mail_from=mail_from,
+        redis_url=redis_url,
         log_format=one_of("LOG_FORMAT", "auto", "json", "text"),  # type: ignore[arg-type]
         bench=one_of("BENCH", "0", "1") == "1",
     )
 
 
-def _secret(env: Mapping[str, str], data_dir: Path) -> str:
+def _key(env: Mapping[str, str], name: str, path: Path) -> str:
     """Return the key from the environment, else the one this laptop made for itself."""
-    secret = env.get("SECRET_KEY", "")
-    if secret:
-        if len(secret) < 32:
-            raise ConfigError("SECRET_KEY is too short: use 32 characters or more")
-        return secret
-    path = data_dir / "secret"
+    key = env.get(name, "")
+    if key:
+        if len(key) < 32:
+            raise ConfigError(f"{name} is too short: use 32 characters or more")
+        return key
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
@@ -164,3 +170,24 @@ def _secret(env: Mapping[str, str], data_dir: Path) -> str:
     with os.fdopen(descriptor, "w") as file:
         file.write(secrets.token_urlsafe(48))
     return path.read_text().strip()
+
+
+def _argon2(text: str) -> tuple[int, int, int]:
+    """Argon2 itself wants 8 KiB for every lane; 1 GiB would be gone after a few people who sign in at once."""
+    parts = [int(part) for part in re.findall(r"\d+", text)] if _THREE.fullmatch(text) else [0, 0, 0]
+    memory, passes, lanes = parts
+    if not (1 <= lanes <= 16 and 1 <= passes <= 32 and 8 * lanes <= memory <= 1_048_576):
+        raise ConfigError(f"ARGON2={text!r}: give KiB of memory, passes and lanes, like 19456,2,1")
+    return memory, passes, lanes
+
+
+def _has_host(url: str, *schemes: str) -> bool:
+    return url.partition("://")[0] in schemes and _host(url) != ""
+
+
+def _host(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        return (parts.hostname or "") if parts.port != 0 else ""  # `port` raises for what is none
+    except ValueError:
+        return ""

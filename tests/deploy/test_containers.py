@@ -19,7 +19,7 @@ COMPOSE_TEXT = (ROOT / "infra" / "compose.yaml").read_text(encoding="utf-8")
 EXAMPLE = (ROOT / ".env.example").read_text(encoding="utf-8")
 PAGE = (ROOT / "docs" / "deploy.md").read_text(encoding="utf-8")
 PINNED = re.compile(r"[a-z0-9/]+:v?\d+\.\d+(\.\d+)?[a-z0-9.-]*\Z")
-VARIABLE = re.compile(r"\$\{([A-Z_]+)(:[?-])?([^}]*)\}")
+VARIABLE = re.compile(r"\$\{([A-Z0-9_]+)(:[?-])?([^}]*)\}")
 OURS_IN_COMPOSE = {"MODAL_TOKEN_ID", "MODAL_TOKEN_SECRET"}  # Modal's own settings, not ours
 
 
@@ -43,7 +43,7 @@ SERVICES: dict[str, dict[str, Any]] = compose()["services"]
 
 
 def example() -> set[str]:
-    return set(re.findall(r"^([A-Z_]+)=", EXAMPLE, re.MULTILINE))
+    return set(re.findall(r"^([A-Z0-9_]+)=", EXAMPLE, re.MULTILINE))
 
 
 def test_the_image_holds_every_package_of_ours_and_the_characters() -> None:
@@ -155,7 +155,7 @@ def test_no_password_has_a_default() -> None:
         if re.search("PASSWORD|_KEY$", name) and not name.startswith("LLM_"):
             assert sign == ":?", f"{name} is not required"
             assert default, "say what is missing"
-    filled = dict(re.findall(r"^([A-Z_]+)=(.*)$", EXAMPLE, re.MULTILINE))
+    filled = dict(re.findall(r"^([A-Z0-9_]+)=(.*)$", EXAMPLE, re.MULTILINE))
     assert {name for name, value in filled.items() if value and re.search("PASSWORD|KEY|TOKEN", name)} == set()
     values = yaml.safe_dump(SERVICES)
     assert not re.search(r"(PASSWORD|SECRET|KEY): (?!\$\{)[^\n]*\w", values.replace("RANDOM_ROOT_PASSWORD", ""))
