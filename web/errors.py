@@ -34,6 +34,7 @@ STATUS: dict[type[ParleyError], int] = {
 }
 
 WORDS: dict[str, str] = {
+    "account_gone": N_("There is no such account."),
     "asr_failed": N_("The hearing engine stopped working. Please try again."),
     "broken": N_("Something went wrong on our side. Please try again."),
     "character_gone": N_("This character is no longer here. Your conversation is kept."),
