@@ -12,7 +12,6 @@ from functions import weights
 from tools import environment
 from tools.say import ROOT, Problem, guard, say
 
-
 APP = "functions.app"
 
 

@@ -36,8 +36,9 @@ def main() -> int:
     CLIPS.mkdir(exist_ok=True)
     for name in (*HIBARI, *KOKORO):
         chinese = name in KOKORO
-        engine = engines.chinese if chinese and engines.chinese else engines.english
+        engine = engines.chinese if chinese else engines.english
         language: Language = "zh" if chinese else "en"
+        assert engine is not None  # noqa: S101 - open_mouths loads both
         made = engine.speak(SAYS[language], Voice(name), language, threading.Event())
         samples = np.concatenate([audio.samples() for audio in made])[: int(CLIP_S[1] * SPOKEN_RATE)]
         path = CLIPS / f"{name}.ogg"

@@ -92,7 +92,9 @@ WORDS: dict[str, str] = {
     "prove_first": N_("Please give your password again first."),
     "question_bad": N_("A question has 8 to 200 characters."),
     "question_off": N_("Questions are not in use here."),
-    "recently_recovered": N_("The password of this account was recovered less than a day ago. This can be done after a day."),
+    "recently_recovered": N_(
+        "The password of this account was recovered less than a day ago. This can be done after a day."
+    ),
     "request_bad": N_("The request could not be understood."),
     "sampling_bad": N_("The setting {name} is no number that can be used."),
     "segment_bad": N_("A piece of the recording did not fit. The whole recording will be sent again."),
@@ -102,7 +104,10 @@ WORDS: dict[str, str] = {
     "sign_in_busy": N_("Many people are signing in right now. Please try again in {retry_after} seconds."),
     "sign_in_failed": N_("The name or the password is not right."),
     "sign_in_limit": N_("Too many tries. Please try again in {retry_after} seconds."),
-    "sign_in_locked": N_("Somebody has tried this name too often. Set a new password by e-mail, or try again in {retry_after} seconds."),
+    "sign_in_locked": N_(
+        "Somebody has tried this name too often. Set a new password by e-mail, or try again in {retry_after} "
+        "seconds."
+    ),
     "slow_down": N_("That was too often. Please try again in {retry_after} seconds."),
     "speech_empty": N_("The recording is empty. Please check your microphone."),
     "speech_too_long": N_("That was more than {seconds} seconds. Please say it in smaller parts."),
@@ -122,7 +127,10 @@ WORDS: dict[str, str] = {
     "turn_failed": N_("Something went wrong during the reply. Please try again."),
     "turn_gone": N_("This reply is no longer here."),
     "turns_busy": N_("Many people are talking right now. Please try again in a moment."),
-    "username_bad": N_("A user name is made of letters, digits, hyphens, dots and underscores, begins with a letter or digit, and mixes no alphabets."),
+    "username_bad": N_(
+        "A user name is made of letters, digits, hyphens, dots and underscores, begins with a letter or "
+        "digit, and mixes no alphabets."
+    ),
     "username_length": N_("A user name has 3 to 32 characters."),
     "username_reserved": N_("This user name is kept for the house. Please choose another."),
     "username_taken": N_("Somebody has this user name already. Please choose another."),

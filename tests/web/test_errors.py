@@ -34,8 +34,8 @@ def codes_in_the_source() -> set[str]:
 
 # What errors say beside their code; a word that asks for more would show its braces.
 DETAIL: dict[str, object] = {
-    **dict.fromkeys(("seconds", "characters", "texts", "expected", "found", "retry_after"), 60),
-    **dict.fromkeys(("language", "voice", "name", "setting", "problem", "model", "emotion", "known"), "this"),
+    **dict.fromkeys("seconds characters texts expected found retry_after most least minutes days".split(), 60),
+    **dict.fromkeys("language voice name setting problem model emotion known".split(), "this"),
 }
 
 
