@@ -1,0 +1,47 @@
+"""Counters of one process: what limits fall back to when the shared ones are away."""
+
+import threading
+from collections import OrderedDict
+from datetime import datetime, timedelta
+
+MOST_KEYS = 100_000  # about 25 MB; the window that began first is forgotten first
+
+
+class LocalLimits:
+    """domain.people.Limits in memory; any thread may call."""
+
+    def __init__(self, most_keys: int = MOST_KEYS) -> None:
+        self._lock = threading.Lock()
+        self._most_keys = most_keys
+        self._windows: OrderedDict[str, tuple[int, datetime]] = OrderedDict()  # key -> count, end
+
+    def hit(self, key: str, most: int, window_s: int, now: datetime) -> float:
+        if most < 1:
+            return float(window_s)
+        with self._lock:
+            count, end = self._windows.get(key, (0, now))
+            if end <= now:
+                self._windows.pop(key, None)  # so that it stands at the end again
+                count, end = 0, now + timedelta(seconds=window_s)
+            if count >= most:
+                return float(min((end - now).total_seconds(), window_s))
+            self._windows[key] = (count + 1, end)
+            while len(self._windows) > self._most_keys:
+                self._windows.popitem(last=False)
+            return 0.0
+
+    def left(self, key: str, most: int, window_s: int, now: datetime) -> int:
+        with self._lock:
+            count, end = self._windows.get(key, (0, now))
+        return most if end <= now else max(0, most - count)
+
+    def forget(self, key: str) -> None:
+        with self._lock:
+            self._windows.pop(key, None)
+
+    def purge(self, now: datetime) -> int:
+        with self._lock:
+            over = [key for key, (_, end) in self._windows.items() if end <= now]
+            for key in over:
+                del self._windows[key]
+        return len(over)
