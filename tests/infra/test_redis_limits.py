@@ -128,7 +128,7 @@ def test_redis_keeps_no_name_and_removes_what_is_over(place: tuple[int, Path]) -
         limits.hit("sign_in anna 203.0.113.7", 5, 60, NOON)
         limits.hit("sign_in anna 203.0.113.7", 5, 60, NOON)
         client = redis.Redis(port=port, decode_responses=True)
-        (name,) = client.keys("*")
+        (name,) = map(str, client.keys("*"))
         assert name.startswith("parley:limit:") and "anna" not in name and "203.0" not in name
         assert 0 < client.pttl(name) <= 60_000
         client.close()
