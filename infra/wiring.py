@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from functions.pools import Kind, Name
 from infra import inline
 from infra.calls import Backend, Calls
 from infra.clock import SystemClock
-from infra.config import Config
+from infra.config import Config, ConfigError
 from infra.engines import Engine, Engines
 from infra.ledger import LedgerWriter
 from infra.pricing import Pricing
@@ -121,6 +122,9 @@ def _elsewhere(config: Config) -> _Place:
     from infra.modal_runtime import ModalBackend  # a second that the inline runtime need not spend
 
     kind: Kind = "laptop" if config.runtime == "local" else "cloud"
+    if config.runtime == "local" and not os.environ.get("MODAL_SERVER_URL", "").startswith("http://127.0.0.1:"):
+        # Without its address the client would go to the real Modal, with the developer's own token.
+        raise ConfigError("RUNTIME='local' needs the local plane around it: start it by `make run RUNTIME=local`")
     backend = ModalBackend(kind)
     llm_backend: Backend = backend
     functions: list[tuple[Name, str]] = [("asr", "ASR"), ("tts", "TTS")]

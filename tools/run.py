@@ -39,6 +39,9 @@ def main() -> int:
         return 0
     os.chdir(ROOT)
     os.environ.setdefault("PYTHONWARNINGS", "ignore::SyntaxWarning")  # of packages compiled at their first import
+    if runtime == "local":  # the plane stands around the server, deploys the functions, and ends with it
+        server = str(environment.PYTHON), "-m", "web"
+        return become(environment.PYTHON, "-m", "infra.local", "run", "--deploy", APP, "--", *server)
     return become(environment.PYTHON, "-m", "web")
 
 

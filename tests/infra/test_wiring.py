@@ -8,7 +8,7 @@ import pytest
 
 from domain.audio import HEARD_RATE, Audio
 from domain.turn import Ask, Turn
-from infra.config import read
+from infra.config import ConfigError, read
 from infra.wiring import Services, assemble, migrate
 from tests.web.house import key
 
@@ -60,3 +60,11 @@ async def test_what_is_read_and_made_between_turns_is_on_nobodys_account(service
 
 def turn_day(services: Services) -> date:
     return services.clock.now().date()
+
+
+async def test_the_local_runtime_without_its_plane_is_refused_rather_than_sent_to_the_real_modal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MODAL_SERVER_URL", raising=False)
+    with pytest.raises(ConfigError, match="make run RUNTIME=local"):
+        assemble(read({"DATA_DIR": str(tmp_path), "RUNTIME": "local"}))
