@@ -1,7 +1,7 @@
 """The way into a handler: a bounded queue, and a circuit breaker around an engine that keeps failing.
 
 A caller who would only wait is told at once when to come back, so that calls do not pile up behind an engine
-that cannot keep up or no longer works. Both need the same counts, hence not one of the breaker libraries.
+that cannot keep up or no longer works.
 """
 
 import math
@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from domain.errors import ParleyError, Unavailable
+from functions.engines.breaker import Breaker, Pass
 
 FAILURES = 3  # in a row open the circuit
 REST_S, LONGEST_REST_S = 2.0, 60.0  # doubled by every probe that fails
@@ -26,10 +27,7 @@ class Gate:
         self._clock = clock
         self._inside = 0
         self._typical = TYPICAL_S
-        self._failures = 0
-        self._rest = REST_S
-        self._closed_until = 0.0
-        self._probing = False
+        self._breaker = Breaker(f"the {engine} engine", clock, FAILURES, REST_S, LONGEST_REST_S)
 
     @contextmanager
     def through(self) -> Iterator[None]:
@@ -37,40 +35,33 @@ class Gate:
 
         Of what the block raises, Unavailable and what is no ParleyError counts as the engine's failure.
         """
-        probe = self._admit()
+        by = self._admit()
         self._inside += 1
         began = self._clock()
         try:
             yield
-        except ParleyError as error:
-            if isinstance(error, Unavailable):
-                self._failed()
+        except Exception as error:
+            if isinstance(error, ParleyError) and not isinstance(error, Unavailable):
+                self._breaker.left(by)
+            else:
+                self._breaker.failed(by)
             raise
-        except Exception:
-            self._failed()
+        except BaseException:  # the caller went away
+            self._breaker.left(by)
             raise
         else:
             self._typical += 0.2 * (self._clock() - began - self._typical)
-            self._failures, self._rest = 0, REST_S
+            self._breaker.worked()
         finally:
             self._inside -= 1
-            if probe:
-                self._probing = False
 
-    def _admit(self) -> bool:
-        """Return whether this call is the one that tries a resting engine."""
-        if self._failures >= FAILURES:
-            left = self._closed_until - self._clock()
-            if left > 0 or self._probing:
-                raise Unavailable("engine_resting", engine=self._engine, retry_after=max(1, math.ceil(left)))
-            self._probing = True
-            return True
-        if self._inside >= self._most:
-            raise Unavailable("engine_busy", engine=self._engine, retry_after=max(1, math.ceil(self._typical)))
-        return False
+    def _admit(self) -> Pass:
+        by = self._breaker.admit()
+        if by is None:
+            raise self._refusal("engine_resting", self._breaker.left_s)
+        if by == "free" and self._inside >= self._most:
+            raise self._refusal("engine_busy", self._typical)
+        return by
 
-    def _failed(self) -> None:
-        self._failures += 1
-        if self._failures >= FAILURES:
-            self._closed_until = self._clock() + self._rest
-            self._rest = min(LONGEST_REST_S, self._rest * 2)
+    def _refusal(self, code: str, wait_s: float) -> Unavailable:
+        return Unavailable(code, engine=self._engine, retry_after=max(1, math.ceil(wait_s)))

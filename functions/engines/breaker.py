@@ -15,18 +15,24 @@ Pass = Literal["free", "probe"]
 class Breaker:
     """Closed, calls go through. Open, none does until it has rested; then one call at a time is a probe.
 
-    Each failed probe doubles the rest, up to LONGEST_REST_S. Whoever was let through says how it went with
+    Each failed probe doubles the rest, up to `longest_s`. Whoever was let through says how it went with
     `worked`, `failed` or `left` (neither: the caller went away), or a probe would stay out for ever.
     For one event loop; the clock is in seconds.
     """
 
     def __init__(
-        self, name: str, clock: Callable[[], float] = time.monotonic, failures: int = FAILURES, rest_s: float = REST_S
+        self,
+        name: str,
+        clock: Callable[[], float] = time.monotonic,
+        failures: int = FAILURES,
+        rest_s: float = REST_S,
+        longest_s: float = LONGEST_REST_S,
     ) -> None:
         self._name = name
         self._clock = clock
         self._limit = failures
         self._shortest = self._rest = rest_s
+        self._longest = longest_s
         self._failed = 0
         self._open_until: float | None = None
         self._probing = False
@@ -40,6 +46,11 @@ class Breaker:
         self._probing = True
         return "probe"
 
+    @property
+    def left_s(self) -> float:
+        """Return for how long it still rests; 0 while it is closed, and while a probe is out."""
+        return 0.0 if self._open_until is None else max(0.0, self._open_until - self._clock())
+
     def worked(self) -> None:
         if self._open_until is not None:
             log.warning("%s answers again", self._name)
@@ -49,7 +60,7 @@ class Breaker:
         """What set out before it opened and comes back late changes nothing any more."""
         self._failed += 1
         if by == "probe":
-            self._rest = min(self._rest * 2, LONGEST_REST_S)
+            self._rest = min(self._rest * 2, self._longest)
         elif self._open_until is not None or self._failed < self._limit:
             return
         self._probing = False

@@ -1,5 +1,7 @@
 """The way into a handler: short queues, and a rest for an engine that keeps failing."""
 
+import asyncio
+
 import pytest
 
 from domain.errors import BadInput, ParleyError, Unavailable
@@ -59,6 +61,37 @@ def test_one_call_tries_a_rested_engine_and_the_others_wait_for_its_verdict() ->
         pass
     fail(gate, RuntimeError())
     with gate.through():  # one failure is not three
+        pass
+
+
+def test_calls_that_waited_behind_a_broken_engine_fail_with_it_and_do_not_lengthen_its_rest() -> None:
+    clock = Clock()
+    gate = Gate("asr", most=8, clock=clock)
+    inside = [gate.through() for _ in range(8)]
+    for call in inside:
+        call.__enter__()
+    for call in inside:
+        call.__exit__(RuntimeError, RuntimeError(), None)
+    with pytest.raises(Unavailable, match="engine_resting") as resting, gate.through():
+        pass
+    assert resting.value.detail["retry_after"] == 2
+
+
+def test_a_caller_who_leaves_is_no_failure_and_gives_its_place_and_the_probe_back() -> None:
+    clock = Clock()
+    gate = Gate("asr", most=1, clock=clock)
+    for _ in range(5):
+        with pytest.raises(asyncio.CancelledError), gate.through():
+            raise asyncio.CancelledError
+    for _ in range(3):
+        fail(gate, RuntimeError())
+    clock.now += 2.0
+    for left in (asyncio.CancelledError, BadInput):  # neither tells whether the engine works again
+        with pytest.raises(left), gate.through():
+            raise left("speech_empty")
+    with gate.through():  # still a probe, and it works
+        pass
+    with gate.through():
         pass
 
 
