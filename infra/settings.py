@@ -34,7 +34,7 @@ SETTINGS = (
     Setting("PUBLIC_URL", "", "https address users see, when a proxy stands in front: cookies become Secure"),
     Setting("PRODUCTION", "0", "1 refuses to start with default, short or reused keys, without https or without mail"),
     Setting("ADMIN", "", "username of the account that is made an administrator"),
-    Setting("REFRESH_DAYS", "30", "days after which a browser that was not used has to sign in again"),
+    Setting("REFRESH_DAYS", "30", "days after which a browser has to sign in again"),
     Setting("ARGON2", "19456,2,1", "how passwords are hashed: KiB of memory, passes, lanes"),
     Setting("SECURITY_QUESTION", "off", "`extra` lets people add a question of their own to the mailed recovery link"),
     Setting("MAIL", "outbox", "`outbox` keeps mail to be read on a page, `smtp://user:password@host:port` delivers it"),
