@@ -100,8 +100,8 @@ def read(env: Mapping[str, str] = os.environ) -> Config:
     if fallback and not (base_url and fallback_model):
         raise ConfigError("LLM_FALLBACK_BASE_URL is set: LLM_BASE_URL and LLM_FALLBACK_MODEL must be too")
     runtime = one_of("RUNTIME", "inline", "local", "modal")
-    if runtime != "inline" and env.get("ENGINES") == "scripted":
-        raise ConfigError("ENGINES='scripted' needs RUNTIME='inline': scripted engines are in this process")
+    if runtime == "modal" and env.get("ENGINES") == "scripted":
+        raise ConfigError("ENGINES='scripted' needs RUNTIME='inline' or 'local': on Modal the engines are real ones")
     public_url = env.get("PUBLIC_URL", "").rstrip("/")
     if public_url and not public_url.startswith(("https://", "http://")):
         raise ConfigError(f"PUBLIC_URL={public_url!r}: give the whole address, with https://")

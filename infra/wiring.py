@@ -42,6 +42,7 @@ from infra.shelf import FileShelf
 
 log = logging.getLogger(__name__)
 KEEP_DELETED = timedelta(days=7)  # a deleted chat can be brought back for so long
+PLANE = ("http://127.0.0.1:", "unix:")  # where the local plane listens; for its own containers, on a socket
 CARDS = Path(__file__).resolve().parent.parent / "characters"
 
 
@@ -122,7 +123,7 @@ def _elsewhere(config: Config) -> _Place:
     from infra.modal_runtime import ModalBackend  # a second that the inline runtime need not spend
 
     kind: Kind = "laptop" if config.runtime == "local" else "cloud"
-    if config.runtime == "local" and not os.environ.get("MODAL_SERVER_URL", "").startswith("http://127.0.0.1:"):
+    if config.runtime == "local" and not os.environ.get("MODAL_SERVER_URL", "").startswith(PLANE):
         # Without its address the client would go to the real Modal, with the developer's own token.
         raise ConfigError("RUNTIME='local' needs the local plane around it: start it by `make run RUNTIME=local`")
     backend = ModalBackend(kind)
@@ -134,6 +135,6 @@ def _elsewhere(config: Config) -> _Place:
         llm_backend = InlineBackend({"llm": own[0]})
     else:
         functions.append(("llm", "LLM"))
-    # The small model on a laptop goes on from an opening; a chat endpoint begins its replies itself.
-    continues = config.runtime == "local" and not config.llm_base_url
+    # The small model on a laptop goes on from an opening; a chat endpoint or a script begins its replies itself.
+    continues = config.runtime == "local" and config.engines == "real" and not config.llm_base_url
     return _Place(backend, llm_backend, continues, RemoteEngines(backend, functions, Engines(own)))

@@ -68,3 +68,21 @@ async def test_the_local_runtime_without_its_plane_is_refused_rather_than_sent_t
     monkeypatch.delenv("MODAL_SERVER_URL", raising=False)
     with pytest.raises(ConfigError, match="make run RUNTIME=local"):
         assemble(read({"DATA_DIR": str(tmp_path), "RUNTIME": "local"}))
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:4242", "unix:/tmp/a-container-of-the-plane.sock"])
+async def test_scripted_engines_run_on_the_local_plane_too_and_begin_their_replies_themselves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("MODAL_SERVER_URL", address)
+    continues = {}
+    for engines in ("real", "scripted"):
+        services = assemble(read({"DATA_DIR": str(tmp_path), "RUNTIME": "local", "ENGINES": engines}))
+        continues[engines] = services.turns._tools.llm.continues
+        await services.stop()
+    assert continues == {"real": True, "scripted": False}
+
+
+def test_scripted_engines_are_refused_on_modal(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="ENGINES='scripted' needs RUNTIME='inline' or 'local'"):
+        read({"DATA_DIR": str(tmp_path), "RUNTIME": "modal", "ENGINES": "scripted"})
