@@ -1,6 +1,7 @@
 """The pages people read: in their language and theme, cacheable where public."""
 
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -212,3 +213,10 @@ def test_head_tells_what_get_would_without_sending_it(reader: Client, path: str)
 def test_the_folder_of_characters_is_the_gallery(reader: Client) -> None:
     answer = reader.get("/characters", follow_redirects=False)
     assert (answer.status_code, answer.headers["location"]) == (301, "/")
+
+
+def test_a_room_whose_functions_sleep_looks_again_once_it_has_woken_them(tmp_path: Path, database: Path) -> None:
+    with House(tmp_path, database, runtime="modal").open() as client:
+        room = client.get(f"/chats/{new_chat(client)}").text
+    assert re.search(r'id="engines"[^>]*hx-trigger="load delay:1s"', room)
+    assert "load delay" not in client.get("/engines").text

@@ -65,6 +65,7 @@ def room(
         card=persona.card(chat.language) if persona is not None else None,
         messages=services.chats.messages(guest, chat_id),
         engines=services.engines.status(),
+        asleep=services.config.runtime != "inline",  # opening the room wakes them: the page looks again at once
     )
 
 

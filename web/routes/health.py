@@ -37,4 +37,4 @@ def metrics(telemetry: NeedTelemetry) -> Response[bytes]:
 @page("/engines", sync_to_thread=False)
 def engines(request: AnyRequest, services: NeedServices, pages: NeedPages) -> Response[bytes]:
     """Asked for by the page while something is waking."""
-    return pages.page(request, "parts/_engines.html", engines=services.engines.status())
+    return pages.page(request, "parts/_engines.html", engines=services.engines.status(), asleep=False)
