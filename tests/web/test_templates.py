@@ -52,7 +52,7 @@ def every_page(personas: list[Persona]) -> dict[str, dict[str, object]]:
     persona = personas[0]
     asleep = [EngineStatus("tts", "waking", "voice", 1.5), EngineStatus("llm", "failed", "mind", 3.0)]
     lines = [heard(), said(), said(interrupted=True)]
-    room = {"chat": chat(), "messages": lines, "engines": asleep}
+    room = {"chat": chat(), "messages": lines, "engines": asleep, "asleep": True}
     return {
         "gallery/page.html": {"personas": personas},
         "gallery/_recent.html": {"chats": [(chat(), persona), (chat(name="c2"), None)]},
@@ -62,7 +62,7 @@ def every_page(personas: list[Persona]) -> dict[str, dict[str, object]]:
         "room/_unheard.html": {"text": EVIL},
         "room/_reply.html": {"message": said()},
         "room/_receipt.html": {"receipt": RECEIPT, "message": said()},
-        "parts/_engines.html": {"engines": asleep},
+        "parts/_engines.html": {"engines": asleep, "asleep": False},
         "history/page.html": {"chats": [(chat(), persona), (chat(name="c2"), None)]},
         "history/_row.html": {"chat": chat(), "persona": None, "deleted": True},
         "errors/page.html": {"status": 503, "code": "broken", "message": EVIL, "retry": True},
@@ -115,7 +115,8 @@ def test_every_template_is_drawn_well_formed_and_hostile_text_stays_text(
 
 @pytest.mark.parametrize("name", ["room/page.html", "gallery/page.html", "character/page.html"])
 def test_pages_draw_when_there_is_nobody_and_nothing(pages: Pages, personas: list[Persona], name: str) -> None:
-    gone: dict[str, object] = {"chat": chat(), "persona": None, "card": None, "messages": [], "engines": []}
+    gone: dict[str, object] = {"chat": chat(), "persona": None, "card": None, "messages": []}
+    gone |= {"engines": [], "asleep": False}
     contexts: dict[str, dict[str, object]] = {
         "room/page.html": gone,
         "gallery/page.html": {"personas": []},
