@@ -7,18 +7,25 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import msgspec
 import pytest
 from sqlalchemy import Engine, create_engine, delete, text
 from sqlalchemy.exc import OperationalError
 
+from db.accounts import SqlAccounts
 from db.chats import SqlChats
 from db.connect import connect
+from db.keys import SqlKeys
 from db.ledger import SqlLedger
 from db.migrate import upgrade
 from db.personas import SqlPersonas
+from db.sessions import SqlSessions
 from db.tables.core import metadata
+from db.tokens import SqlTokens
+from domain.people import Accounts, Keys, Sessions, Tokens
 from domain.ports import Chats
 from domain.usage import Ledger
+from tests.fakes_people import MemoryAccounts, MemoryKeys, MemorySessions, MemoryTokens, Town
 from tests.fakes_stores import MemoryChats, MemoryLedger, MemoryPersonas
 
 SERVERS = {
@@ -120,3 +127,25 @@ def ledger(request: pytest.FixtureRequest) -> Iterator[Ledger]:
         return
     with emptied(request.getfixturevalue(request.param)) as engine:
         yield SqlLedger(engine)
+
+
+class Stores(msgspec.Struct, frozen=True):
+    """All that an account holds."""
+
+    accounts: Accounts
+    sessions: Sessions
+    tokens: Tokens
+    keys: Keys
+    chats: Chats
+
+
+@pytest.fixture(params=["memory", *SQL])
+def stores(request: pytest.FixtureRequest) -> Iterator[Stores]:
+    """The stores of people: the fakes that other tests rely on, and the real ones on each database."""
+    if request.param == "memory":
+        town = Town()
+        fakes = (MemoryAccounts(town), MemorySessions(town), MemoryTokens(town), MemoryKeys(town))
+        yield Stores(*fakes, town.chats)
+        return
+    with emptied(request.getfixturevalue(request.param)) as engine:
+        yield Stores(SqlAccounts(engine), SqlSessions(engine), SqlTokens(engine), SqlKeys(engine), SqlChats(engine))
