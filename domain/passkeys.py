@@ -1,0 +1,180 @@
+"""Passkeys of an account: add, rename, remove, sign in and prove with them. Every method may wait: use a thread."""
+
+import unicodedata
+from datetime import timedelta
+from typing import Any, Protocol
+
+from domain.audit import happened
+from domain.errors import BadInput, Conflict, NotAllowed, NotFound
+from domain.passkey_answers import (
+    Assertion,
+    NewKey,
+    ask_to_make,
+    ask_to_sign,
+    challenge_in,
+    check_made,
+    check_signed,
+    owner_in,
+)
+from domain.passkey_challenges import Challenges, Purpose
+from domain.passkey_site import Site
+from domain.people import Accounts, Audit, Keys, Passkey, Session, Sessions, User
+from domain.ports import Clock
+
+MOST = 10
+NAME = 64  # characters
+RECENT = timedelta(minutes=5)  # since the password or a passkey was given, for what changes passkeys
+
+
+class NamedKeys(Keys, Protocol):
+    def rename_passkey(self, user_id: str, credential_id: str, name: str) -> None:
+        """Raises NotFound("passkey_gone")."""
+
+
+class Passkeys:
+    def __init__(
+        self,
+        keys: NamedKeys,
+        accounts: Accounts,
+        sessions: Sessions,
+        audit: Audit,
+        challenges: Challenges,
+        clock: Clock,
+        site: Site | None,
+    ) -> None:
+        self._keys, self._accounts, self._sessions, self._audit = keys, accounts, sessions, audit
+        self._challenges, self._clock, self._site = challenges, clock, site
+
+    @property
+    def site(self) -> Site:
+        """Raises NotFound("passkeys_off") where browsers have no passkeys."""
+        if self._site is None:
+            raise NotFound("passkeys_off")
+        return self._site
+
+    def of(self, user_id: str) -> list[Passkey]:
+        return self._keys.passkeys(user_id)
+
+    # -- add and change ----------------------------------------------------------------------------
+
+    def adding(self, user: User, session: Session) -> dict[str, Any]:
+        """Return what the browser is asked. Raises NotAllowed("prove_first"), Conflict("passkeys_full")."""
+        self._recent(session)
+        there = self._keys.passkeys(user.id)
+        if len(there) >= MOST:
+            raise Conflict("passkeys_full", most=MOST)
+        return ask_to_make(self.site, user, there, self._challenges.new("add", session.id))
+
+    def add(self, user: User, session: Session, answer: NewKey, name: str, address: str = "") -> Passkey:
+        self._recent(session)
+        name, now = check_name(name), self._clock.now()
+        try:
+            challenge = self._spent(answer, "add", session.id)
+            made = check_made(self.site, answer, challenge)
+        except NotAllowed as error:
+            self._failed(user.id, answer.id, address, error.code)
+            raise
+        passkey = Passkey(
+            id=made.id,
+            user_id=user.id,
+            public_key=made.public_key,
+            sign_count=made.sign_count,
+            name=name,
+            created_at=now,
+        )
+        self._keys.add_passkey(passkey)
+        if len(self._keys.passkeys(user.id)) > MOST:  # two came at once, each as the tenth
+            self._keys.remove_passkey(user.id, passkey.id)
+            raise Conflict("passkeys_full", most=MOST)
+        self._audit.add([happened("passkey_added", now, user.id, short(passkey.id), address)])
+        return passkey
+
+    def rename(self, user: User, credential_id: str, name: str) -> None:
+        """Raises NotFound("passkey_gone") for what is not theirs."""
+        self._keys.rename_passkey(user.id, credential_id, check_name(name))
+
+    def remove(self, user: User, session: Session, credential_id: str, address: str = "") -> None:
+        self._recent(session)
+        self._keys.remove_passkey(user.id, credential_id)
+        self._audit.add([happened("passkey_removed", self._clock.now(), user.id, short(credential_id), address)])
+
+    # -- sign in and prove -------------------------------------------------------------------------
+
+    def signing_in(self, browser: str) -> dict[str, Any]:
+        """Nobody is named: the browser shows the passkeys it has for us, and whoever they belong to comes back."""
+        return ask_to_sign(self.site, [], self._challenges.new("sign_in", browser))
+
+    def sign_in(self, browser: str, answer: Assertion, address: str = "") -> User:
+        """Return who it is; opening a session is the caller's.
+
+        Raises NotAllowed: "passkey_bad" and "passkey_late", the same whether the passkey is known or not.
+        """
+        passkey = self._check(answer, "sign_in", browser, "", address)
+        return self._accounts.get(passkey.user_id)
+
+    def proving(self, user: User, session: Session) -> dict[str, Any]:
+        """Raises NotFound("passkey_gone") for who has none."""
+        there = self._keys.passkeys(user.id)
+        if not there:
+            raise NotFound("passkey_gone")
+        return ask_to_sign(self.site, there, self._challenges.new("prove", session.id))
+
+    def prove(self, user: User, session: Session, answer: Assertion, address: str = "") -> None:
+        """Have the session be as one that has just given its password."""
+        self._check(answer, "prove", session.id, user.id, address)
+        now = self._clock.now()
+        self._sessions.prove(session.id, now)
+        self._audit.add([happened("proved", now, user.id, address=address, by="passkey")])
+
+    def _check(self, answer: Assertion, purpose: Purpose, subject: str, user_id: str, address: str) -> Passkey:
+        """`user_id` is whose passkey it has to be, "" at sign-in, where the passkey itself has to say so."""
+        passkey = self._keys.passkey(answer.id)
+        try:
+            challenge = self._spent(answer, purpose, subject)
+            owner = owner_in(answer)
+            if passkey is None or (owner or user_id) != passkey.user_id or user_id not in ("", passkey.user_id):
+                raise NotAllowed("passkey_bad")
+            count = check_signed(self.site, answer, passkey, challenge)
+        except NotAllowed as error:
+            self._failed(user_id or (passkey.user_id if passkey else ""), answer.id, address, error.code)
+            raise
+        if (count or passkey.sign_count) and count <= passkey.sign_count:
+            # Somebody has a copy of it, or has seen an old answer. Who is who can't be told: nobody is let in.
+            self._failed(passkey.user_id, answer.id, address, "counter", was=passkey.sign_count, came=count)
+            raise NotAllowed("passkey_bad")
+        self._keys.used_passkey(passkey.id, count, self._clock.now())
+        return passkey
+
+    def _spent(self, answer: NewKey | Assertion, purpose: Purpose, subject: str) -> bytes:
+        challenge = challenge_in(answer)
+        self._challenges.spend(challenge, purpose, subject)
+        return challenge
+
+    def _failed(self, user_id: str, credential_id: str, address: str, why: str, **detail: int) -> None:
+        event = happened(
+            "passkey_failed",
+            self._clock.now(),
+            user_id or "system",
+            short(credential_id),
+            address,
+            why=why,
+            **detail,
+        )
+        self._audit.add([event])
+
+    def _recent(self, session: Session) -> None:
+        if self._clock.now() - session.proved_at > RECENT:
+            raise NotAllowed("prove_first")
+
+
+def check_name(name: str) -> str:
+    """Return the name as it is shown. Raises BadInput("passkey_name") for none, a long one or one with controls."""
+    name = unicodedata.normalize("NFC", name.strip()) if len(name) <= 4 * NAME else ""
+    if not 0 < len(name) <= NAME or any(unicodedata.category(sign)[0] == "C" for sign in name):
+        raise BadInput("passkey_name", field="name")
+    return name
+
+
+def short(credential_id: str) -> str:
+    """Return enough of an id to tell passkeys apart in the log, and not enough to use."""
+    return credential_id[:12]
