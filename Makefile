@@ -2,7 +2,7 @@
 PARLEY := tools/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check lint browser models torch plane servers bench bench-scripted bench-voice bench-store bench-browser bench-plane verify-weights deploy modal-matrix lock clean
+.PHONY: help run setup test check lint browser models torch plane servers bench bench-scripted bench-voice bench-store bench-browser bench-plane verify-weights audit-verify deploy modal-matrix lock clean
 
 help: ## list the targets
 	@echo "Parley: talk, by voice, with a character."
@@ -46,6 +46,9 @@ bench-scripted bench-voice bench-store bench-browser bench-plane: ## one of them
 
 verify-weights: ## read every model file again and compare its sha256
 	@$(PARLEY) tools.get_weights --verify
+
+audit-verify: ## is the audit log whole? names the first broken row (CORE_URL= DATA_DIR= AUDIT_KEY= ARGS="--expect SEQ:MAC")
+	@$(PARLEY) tools.audit_verify
 
 deploy: ## put the functions, the web application and the schedule on Modal (ARGS=--check looks without an account)
 	@$(PARLEY) tools.deploy

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import secrets
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
 
 from db.audit import SqlAudit
 from db.audit_chain import Head, HeadBroken, HeadFile, row_mac
@@ -291,3 +293,32 @@ def test_the_command_says_what_it_lacks(tmp_path: Path, capsys: pytest.CaptureFi
         assert main([], env) == 2
         assert words in capsys.readouterr().out
     assert main(["--expect", "12"], {"DATA_DIR": str(tmp_path)}) == 2
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("kind", ["mysql", "postgresql"])
+def test_a_user_of_the_database_who_may_only_add_and_read_is_enough(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    """The grants that docs/audit.md advises."""
+    name = f"parley_{secrets.token_hex(4)}"
+    login = f"{name}@127.0.0.1" if kind == "mysql" else name
+    with emptied(request.getfixturevalue(kind)) as engine:
+        url = engine.url.set(username=name).render_as_string(hide_password=False)
+        with engine.begin() as connection:
+            connection.exec_driver_sql(f"CREATE USER {login}")
+            connection.exec_driver_sql(f"GRANT SELECT, INSERT ON audit TO {login}")
+        limited = connect(url)
+        try:
+            log = Log(limited, tmp_path)
+            assert log.found() == (None, "")
+            for statement in ("UPDATE audit SET actor = 'me'", "DELETE FROM audit", "TRUNCATE TABLE audit"):
+                with pytest.raises(DBAPIError, match="denied"):
+                    log.attack(statement)
+            assert log.found() == (None, "")
+        finally:
+            limited.dispose()
+            with engine.begin() as connection:
+                if kind == "postgresql":
+                    connection.exec_driver_sql(f"DROP OWNED BY {login}")
+                connection.exec_driver_sql(f"DROP USER {login}")
