@@ -93,7 +93,7 @@ class Engines:
             except Unavailable:
                 continue  # the others still serve; the page says which one failed
 
-    def prewarm(self) -> None:
+    def prewarm(self, hearing: bool = True) -> None:
         """Nothing to do: once awake, these stay so."""
 
     async def close(self) -> None:

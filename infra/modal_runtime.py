@@ -126,7 +126,6 @@ class ModalBackend:
                 else:
                     await handle.wake.remote.aio()
             self._has_answered(function)
-            self._broken.discard(function)
         except ParleyError as error:  # also what its loading raised: a wrong dimension, a setting
             log.warning("%s did not wake: %s", function, error.code)
             self._broken.add(function)
@@ -143,6 +142,7 @@ class ModalBackend:
 
     def _has_answered(self, function: Name) -> None:
         self._answered[function] = self._clock()
+        self._broken.discard(function)
 
     def _object(self, function: Name) -> Any:
         if function not in self._objects:

@@ -39,10 +39,14 @@ class RemoteEngines:
         """Nothing remote is woken at start: nobody is here yet, and a warm GPU is paid for."""
         await self._own.wake()
 
-    def prewarm(self) -> None:
-        """Somebody has opened a chat and will speak in some seconds: have the containers start meanwhile."""
+    def prewarm(self, hearing: bool = True) -> None:
+        """Somebody will want an answer soon: have the containers start meanwhile, all at once.
+
+        Without `hearing` for who writes: nothing has to be transcribed.
+        """
         for name, _ in self._functions:
-            self._pools.wake(name)
+            if hearing or name != "asr":
+                self._pools.wake(name)
 
     async def close(self) -> None:
         await self._pools.close()

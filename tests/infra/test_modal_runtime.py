@@ -199,6 +199,18 @@ async def test_a_pool_that_does_not_wake_says_so_until_it_does(error: Exception)
     await settle(lambda: backend.state("asr") == "ready")
 
 
+async def test_a_pool_that_did_not_wake_and_answers_a_call_after_all_is_not_said_to_have_failed() -> None:
+    method = Method(RuntimeError("no route"))
+    method.go.set()
+    backend = Backend(method)
+    backend.wake("asr")
+    await settle(lambda: backend.state("asr") == "failed")
+    method.answer = ("a transcript", Usage(1))
+    await backend.call("asr", "transcribe", meter=Meter())
+    backend.wake("asr")  # warm: nobody asks whether it wakes
+    assert backend.state("asr") == "ready"
+
+
 async def test_closing_ends_what_still_waits() -> None:
     backend = Backend(Method("never"))
     backend.wake("asr")

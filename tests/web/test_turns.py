@@ -210,3 +210,28 @@ async def _soon(true: Any) -> bool:
             return True
         await asyncio.sleep(0.02)
     return False
+
+
+class Woken:
+    """Instead of an engine's prewarming: writes down who asked, and whether somebody has to hear."""
+
+    def __init__(self, house: House) -> None:
+        self.asked: list[bool] = []
+        house.engines.prewarm = self  # type: ignore[method-assign]
+
+    def __call__(self, hearing: bool = True) -> None:
+        self.asked.append(hearing)
+
+
+def test_what_a_turn_needs_is_woken_when_the_user_begins_to_speak_or_sends_and_not_for_strangers(house: House) -> None:
+    with house.open() as client:
+        chat, woken = new_chat(client), Woken(house)
+        for seq, part in enumerate((speech()[:2000], speech()[2000:])):
+            assert client.post(f"/chats/{chat}/utterances/abcdefgh?seq={seq}", content=part).status_code == 204
+        assert woken.asked == [True]  # by the first segment only
+        assert speak(client, chat).status_code == 200
+        assert client.post(f"/chats/{chat}/turns", data={"key": key(2), "text": "Hello"}).status_code == 200
+        assert woken.asked == [True, True, False]
+        assert speak(client, "nobodyschat", 3).status_code == 404
+        assert client.post("/chats/nobodyschat/utterances/abcdefgh?seq=0", content=b"RIFF").status_code == 404
+        assert len(woken.asked) == 3

@@ -38,6 +38,7 @@ async def speak(
         utterance=form.text("utterance") or None,
     )
     turn = await services.turns.begin(guest, chat_id, ask)
+    services.engines.prewarm(hearing=speech is not None)  # or a cold turn would wake ASR, then the LLM, then the TTS
     return event_stream(turn, 0, Encoder(pages, pages.ui(request)), telemetry, guest)
 
 
@@ -79,6 +80,8 @@ async def segment(
         raise BadInput("form_bad", field="seq")
     data = await request.body()
     await services.turns.segment(guest, chat_id, utterance, seq, data, query.get("pause") == "1")
+    if seq == 0:
+        services.engines.prewarm()  # who was silent for longer than the containers wait begins to speak
 
 
 @post("/chats/{chat_id:str}/prepare", status_code=204, request_max_body_size=FORM_BYTES)
