@@ -6,7 +6,7 @@ import sys
 import time
 
 from functions import weights
-from tools import environment, torch_environment
+from tools import environment, torch_environment, torch_speech
 from tools.run import get_weights
 from tools.say import ROOT, Problem, guard, say
 
@@ -52,8 +52,11 @@ def suite(name: str) -> int:
         return code or (suite("torch") if not more else 0)  # ARGS choose among the tests of one suite
     if name == "torch":
         torch_environment.ensure()
+        speaks = torch_speech.ensure()
         get_weights(TORCH_WEIGHTS)
-        return torch_environment.run(*more)
+        apart = [f"--ignore={torch_speech.TESTS}"] if speaks else []
+        codes = [torch_environment.run("tests/torch", *apart, *more)]
+        return torch_speech.together([*codes, *([torch_speech.run(*more)] if speaks else [])], chosen=bool(more))
     if name == "bench-voice":
         get_weights(weights.needed(os.environ.get("MODELS") or "default"))
     if name in BENCHES:

@@ -36,22 +36,21 @@ def ensure() -> None:
     if free < ROOM:
         raise Problem(f"Not enough disk: torch needs {ROOM / 1e9:.1f} GB in {ROOT}, {free / 1e9:.1f} GB are free.")
     say("Setting up .venv-torch: torch for the CPU, about a minute and a GB")
-    LOG.parent.mkdir(exist_ok=True)
-    LOG.write_text("")
+    LOG.unlink(missing_ok=True)
     STAMP.unlink(missing_ok=True)
-    _do(sys.executable, "-m", "venv", "--clear", VENV)
+    do(sys.executable, "-m", "venv", "--clear", VENV)
     exactly = ["--no-deps", "--require-hashes", "--no-compile"]
-    _pip("install", *exactly, "-r", REQUIREMENTS / "build.txt")
+    pip("install", *exactly, "-r", REQUIREMENTS / "build.txt")
     _install_torch(pinned())
-    _pip("install", *exactly, "--no-build-isolation", "-r", REQUIREMENTS / "torch.txt")
+    pip("install", *exactly, "--no-build-isolation", "-r", REQUIREMENTS / "torch.txt")
     STAMP.write_text(json.dumps(_digest()))
 
 
-def run(*arguments: str) -> int:
-    """Run pytest there, in the repository, and return its exit code."""
+def run(*arguments: str | Path, before: Path | None = None) -> int:
+    """Run pytest there, in the repository, and return its exit code. Packages of `before` go before its own."""
     # Nothing here has business with a hub; offline, a library that tries fails at once instead of waiting.
-    env = {**os.environ, "HF_HUB_OFFLINE": "1"}
-    command: list[str | Path] = [PYTHON, "-m", "pytest", "-m", "torch", "tests/torch", *arguments]
+    env = {**os.environ, "HF_HUB_OFFLINE": "1", **({"PYTHONPATH": str(before)} if before else {})}
+    command: list[str | Path] = [PYTHON, "-m", "pytest", "-m", "torch", *arguments]
     return subprocess.run(command, cwd=ROOT, env=env).returncode
 
 
@@ -72,23 +71,25 @@ def needs_cuda(report: str) -> bool:
 
 def _install_torch(pin: str) -> None:
     if os.environ.get(ANY_BUILD) == "any":
-        _pip("install", "--no-compile", pin)  # with what it declares: parts of CUDA, as the case may be
-    elif not needs_cuda(_pip("install", "--dry-run", "--no-deps", "--quiet", "--report", "-", pin)):
-        _pip("install", "--no-deps", "--no-compile", pin)
+        pip("install", "--no-compile", pin)  # with what it declares: parts of CUDA, as the case may be
+    elif not needs_cuda(pip("install", "--dry-run", "--no-deps", "--quiet", "--report", "-", pin)):
+        pip("install", "--no-deps", "--no-compile", pin)
     else:
-        _pip("install", "--no-compile", UV)
+        pip("install", "--no-compile", UV)
         uv: list[str | Path] = [PYTHON, "-m", "uv", "pip", "install", "--python", PYTHON, "--no-deps"]
         hint = f"The build of torch for the CPU did not come. {ANY_BUILD}=any takes the one with CUDA instead."
-        _do(*uv, "--torch-backend", "cpu", pin, trouble=hint)
+        do(*uv, "--torch-backend", "cpu", pin, trouble=hint)
 
 
-def _pip(*arguments: str | Path) -> str:
-    return _do(PYTHON, "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments)
+def pip(*arguments: str | Path) -> str:
+    """Run its pip and return what that printed. Raises Problem."""
+    return do(PYTHON, "-m", "pip", "--disable-pip-version-check", "--no-input", *arguments)
 
 
-def _do(*command: str | Path, trouble: str = "") -> str:
+def do(*command: str | Path, trouble: str = "") -> str:
     """Run a step and return what it printed. Raises Problem with its last words."""
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    LOG.parent.mkdir(exist_ok=True)
     with LOG.open("a") as log:
         log.write(f"$ {' '.join(map(str, command))}\n{done.stderr}\n")
     if done.returncode:

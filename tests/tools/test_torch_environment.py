@@ -46,3 +46,11 @@ def test_every_pin_has_hashes_and_no_registry_is_named() -> None:
 def test_a_build_that_needs_cuda_is_known_by_what_it_declares(version: str, declared: list[str], cuda: bool) -> None:
     report = {"install": [{"metadata": {"name": "torch", "version": version, "requires_dist": declared}}]}
     assert torch_environment.needs_cuda(json.dumps(report)) is cuda
+
+
+def test_the_images_install_what_the_torch_tests_run() -> None:
+    for image in ("asr", "embed"):
+        theirs = pins((ROOT / "requirements" / "images" / f"{image}.txt").read_text())
+        shared = theirs.keys() & pins(WANTED).keys()
+        assert {"torch", "transformers"} <= shared
+        assert {name for name in shared if theirs[name] != pins(WANTED)[name]} == set()

@@ -1,6 +1,7 @@
 """IndexTTS2: the real package, and every network of it, with random weights on the CPU. What it says is noise.
 
-`.venv-torch` does not have the package (docs/engines.md says why); where it is absent these tests are skipped.
+`make torch` runs these tests apart, with packages that no others see (tools/torch_speech.py says why). Where the
+packages cannot be had they are skipped.
 """
 
 import inspect
