@@ -24,7 +24,7 @@ async def settings(request: AnyRequest, guests: NeedGuests) -> Response[bytes]:
     for name, allowed in (("language", LANGUAGES), ("theme", THEMES)):
         if chosen[name] is not None and chosen[name] not in allowed:
             raise BadInput("form_bad", field=name)
-    back = same_site_path(form.text("back") or urlsplit(request.headers.get("referer", "")).path)
+    back = same_site_path(form.text("back") or _path(request.headers.get("referer", "")))
     response = (
         Response(b"", status_code=200, headers={"hx-refresh": "true"})
         if is_htmx(request)
@@ -53,3 +53,11 @@ def same_site_path(path: str) -> str:
     """
     plain = path.isascii() and path.isprintable() and " " not in path
     return path if plain and path.startswith("/") and not path.startswith("//") and "\\" not in path else "/"
+
+
+def _path(referer: str) -> str:
+    """Return where the browser says it comes from; a header can hold anything, and `http://[` is no address."""
+    try:
+        return urlsplit(referer).path
+    except ValueError:
+        return "/"

@@ -1,0 +1,36 @@
+"""What addresses name: a chat with a turn in it, whose parts fill the braces of a route's path."""
+
+import hashlib
+import secrets
+from datetime import UTC, datetime
+
+from itsdangerous import Signer
+
+from domain.chat import Reply
+from domain.ports import Chats
+from tests.web.house import SECRET
+
+FIXED = {"slug": "socrates", "utterance": "utter-ance-1", "version": "0", "file": "app.css"}
+
+
+def guest_cookie(guest: str) -> str:
+    """Return what web/session.py gives a guest's browser."""
+    signer = Signer(SECRET, salt="guest", key_derivation="hmac", digest_method=hashlib.sha256)
+    return signer.sign(guest.encode()).decode()
+
+
+def chat_of(chats: Chats, owner: str) -> dict[str, str]:
+    """Open a chat in which one thing was said and answered; return the ids of all that."""
+    now = datetime.now(UTC)
+    chat = chats.create(owner, "socrates", "en", "", now)
+    turn = secrets.token_urlsafe(12)
+    chats.heard(owner, chat.id, turn, secrets.token_urlsafe(12), "Who are you?", now)
+    said = chats.said(owner, chat.id, turn, Reply("A friend."), now)
+    return {**FIXED, "chat_id": chat.id, "turn_id": turn, "message_id": said.id}
+
+
+def filled(path: str, ids: dict[str, str]) -> str:
+    for name, value in ids.items():
+        path = path.replace("{" + name + "}", value)
+    assert "{" not in path, f"say in tests/web/objects.py what {path} is asked with"
+    return path

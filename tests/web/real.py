@@ -1,0 +1,56 @@
+"""The application as infra/wiring.py puts it together, on any database, with scripted engines: nothing is a fake."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+from litestar import Litestar
+from litestar.testing import TestClient
+from sqlalchemy import Engine, text
+
+from db.connect import connect
+from infra.config import Config
+from infra.wiring import Services, assemble
+from tests.web.house import BROWSER, SECRET
+from web.app import create_app
+
+CHEAP = (8, 1, 1)  # KiB, passes, lanes of Argon2: what is slow on purpose is not what these tests are about
+KEYS = {
+    "audit_key": "of the audit log, in tests, 32 characters",
+    "worker_key": "of the workers, in tests, 32 characters",
+}
+
+
+class Real:
+    """One application, its services, and a door to its database that the application does not use."""
+
+    def __init__(self, url: str, folder: Path, **settings: Any) -> None:
+        given = {"core_url": url, "data_dir": folder, "secret_key": SECRET, "engines": "scripted", "argon2": CHEAP}
+        self.config = Config(**{**given, **KEYS, **settings})
+        self.services: Services = assemble(self.config)
+        self.app: Litestar = create_app(self.services)
+        self.database: Engine = connect(url)
+
+    @contextmanager
+    def open(self, **headers: str) -> Iterator[TestClient[Litestar]]:
+        scheme = "https" if self.config.secure else "http"
+        with TestClient(self.app, base_url=f"{scheme}://testserver.local", raise_server_exceptions=False) as client:
+            client.headers.update({**BROWSER, **headers})
+            yield client
+
+    def forgive(self) -> None:
+        """Forget what was counted: a test of a thousand requests is no attack."""
+        with self.database.begin() as connection:
+            connection.execute(text("DELETE FROM limits"))
+
+    def close(self) -> None:
+        self.database.dispose()
+
+
+def copied(template: Path, folder: Path) -> str:
+    """Return the URL of a database of its own, made from a migrated one."""
+    with closing(sqlite3.connect(template)) as full, closing(sqlite3.connect(folder / "core.db")) as mine:
+        full.backup(mine)  # a copied file would lack what is still in the write-ahead log
+    return f"sqlite:///{folder / 'core.db'}"

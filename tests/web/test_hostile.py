@@ -1,0 +1,158 @@
+"""Hostile text in every field, query, header and JSON of every route: an answer in words, never a 5xx.
+
+The fields are those of tests/web/matrix.py; test_every_field_of_the_pages_is_in_the_table keeps that list whole.
+"""
+
+import re
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote_from_bytes
+
+import pytest
+from litestar.testing import TestClient
+
+from infra.config import Config
+from infra.wiring import migrate
+from tests.db.conftest import SERVERS, server_database
+from tests.web.hostile import HEADERS, JSONS, TEXTS
+from tests.web.house import SECRET
+from tests.web.matrix import POST, ROWS
+from tests.web.objects import chat_of, filled, guest_cookie
+from tests.web.real import Real, copied
+from web.render import TEMPLATES
+
+Client = TestClient[Any]
+DATABASES = ["sqlite", *(pytest.param(kind, marks=pytest.mark.server) for kind in SERVERS)]
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+FINE = (200, 499)
+UNSENT = {"patience", "mode", "interrupt"}  # radio buttons that scripts read and no form sends
+
+
+@pytest.fixture(scope="module", params=DATABASES)
+def real(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, database: Path) -> Iterator[Real]:
+    folder = tmp_path_factory.mktemp("hostile")
+    if request.param == "sqlite":
+        yield from _on(copied(database, folder), folder)
+        return
+    with server_database(request.param) as url:
+        migrate(Config(core_url=url, data_dir=folder, secret_key=SECRET))
+        yield from _on(url, folder)
+
+
+def _on(url: str, folder: Path) -> Iterator[Real]:
+    real = Real(url, folder, bench=True)
+    yield real
+    real.close()
+
+
+@pytest.fixture(scope="module")
+def opened(real: Real) -> Iterator[Client]:
+    with real.open() as client:
+        yield client
+
+
+@pytest.fixture
+def visitor(real: Real, opened: Client) -> tuple[Client, dict[str, str]]:
+    """A browser, and what it owns."""
+    guest = secrets.token_urlsafe(18)
+    opened.cookies.clear()
+    opened.cookies.set("guest", guest_cookie(guest))
+    return opened, chat_of(real.services.chats, guest)
+
+
+def raw(text: str) -> str:
+    """Percent-encode what UTF-8 has no letters for, too."""
+    return quote_from_bytes(text.encode("utf-8", "surrogatepass"))
+
+
+def never_broken(client: Client, method: str, path: str, said: str, **rest: Any) -> None:
+    answer = client.request(method, path, follow_redirects=False, **rest)
+    assert FINE[0] <= answer.status_code <= FINE[1] or path == "/ready", (method, path, said, answer.text[:300])
+    assert "stolen" not in answer.headers.get("set-cookie", ""), (path, said)
+
+
+@pytest.mark.parametrize(("method", "path"), [key for key, row in ROWS.items() if row.fields])
+def test_no_field_breaks_anything(real: Real, visitor: tuple[Client, dict[str, str]], method: str, path: str) -> None:
+    client, ids = visitor
+    row = ROWS[method, path]
+    for field in row.fields:
+        for name, text in TEXTS.items():
+            real.forgive()
+            others = {other: "plain-text-1" for other in row.fields if other != field and not row.stream}
+            body = "&".join([f"{field}={raw(text)}", *(f"{other}={value}" for other, value in others.items())])
+            never_broken(client, method, filled(path, ids), f"{field}: {name}", content=body, headers=FORM)
+
+
+@pytest.mark.parametrize(("method", "path"), [key for key, row in ROWS.items() if row.query])
+def test_no_query_breaks_anything(visitor: tuple[Client, dict[str, str]], method: str, path: str) -> None:
+    client, ids = visitor
+    for field in ROWS[method, path].query:
+        for name, text in TEXTS.items():
+            address = f"{filled(path, ids)}?{field}={raw(text[:5_000])}"
+            never_broken(client, method, address, f"{field}: {name}")
+
+
+@pytest.mark.parametrize("path", [path for method, path in ROWS if method == POST])
+def test_no_json_breaks_anything(real: Real, visitor: tuple[Client, dict[str, str]], path: str) -> None:
+    client, ids = visitor
+    for accept in ("application/json", "text/html"):
+        for name, body in JSONS.items():
+            if ROWS[POST, path].stream and len(body) % 2 == 0 and path == "/bench/turn":
+                continue  # there it is sound, and a reply to it takes a while
+            real.forgive()
+            headers = {"content-type": "application/json", "accept": accept}
+            never_broken(client, POST, filled(path, ids), name, content=body, headers=headers)
+
+
+@pytest.mark.parametrize(("method", "path"), [key for key, row in ROWS.items() if not row.stream])
+def test_no_header_breaks_anything(real: Real, visitor: tuple[Client, dict[str, str]], method: str, path: str) -> None:
+    client, ids = visitor
+    for name, headers in HEADERS.items():
+        real.forgive()
+        client.cookies.clear()
+        sent = [(key.encode(), value) for key, value in headers.items()]
+        never_broken(client, method, filled(path, ids), name, headers=sent)
+
+
+@pytest.mark.parametrize(("method", "path"), [key for key in ROWS if "{" in key[1]])
+def test_no_id_breaks_anything(visitor: tuple[Client, dict[str, str]], method: str, path: str) -> None:
+    client, ids = visitor
+    for place in re.findall(r"{(\w+)}", path):
+        for name, text in TEXTS.items():
+            address = filled(path, {**ids, place: raw(text[:2_000]).replace(".", "%2e")})
+            never_broken(client, method, address, f"{place}: {name}")
+
+
+def test_what_was_kept_of_hostile_text_is_shown_as_text(visitor: tuple[Client, dict[str, str]]) -> None:
+    client, ids = visitor
+    for name in ("a script", "an attribute", "a template", "SQL", "bidi", "what folds to more"):
+        body = f"title={raw(TEXTS[name][:60])}"
+        assert client.post(filled("/chats/{chat_id}/rename", ids), content=body, headers=FORM).status_code == 200
+        page = client.get("/chats").text
+        assert "<script>alert" not in page
+        assert ' autofocus onfocus="' not in page
+        assert "49" not in re.sub(r"<[^>]*>", "", page)
+        assert client.get(filled("/chats/{chat_id}", ids)).status_code == 200
+
+
+def test_every_field_of_the_pages_is_in_the_table() -> None:
+    """What a person can type into must be typed into here."""
+    known = {field for row in ROWS.values() for field in (*row.fields, *row.query)} | UNSENT
+    for file in TEMPLATES.rglob("*.html"):
+        for tag in re.findall(r"<(?:input|textarea|select|button)\b[^>]*>", file.read_text("utf-8")):
+            for name in re.findall(r'\sname="([\w-]+)"', tag):
+                assert name in known, f"{file.name} has a field {name!r} that tests/web/matrix.py lacks"
+
+
+def test_the_corpus_reaches_the_handlers(real: Real, visitor: tuple[Client, dict[str, str]]) -> None:
+    """It would be no test if every request were refused at the door."""
+    client, ids = visitor
+    path = filled("/chats/{chat_id}/rename", ids)
+    answers: dict[str, int] = {}
+    for name, text in TEXTS.items():
+        answers[name] = client.post(path, content=f"title={raw(text)}", headers=FORM).status_code
+    assert answers["SQL"] == answers["a quote after a backslash"] == 200
+    assert answers["NUL"] == 400
+    assert answers["a megabyte"] == 413
