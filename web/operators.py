@@ -117,16 +117,16 @@ def _at_the_machine(config: Config, request: AnyRequest) -> bool:
     The program listens to nothing else, no proxy is announced or has left its mark, and the browser believes to
     talk to this machine: a page of another site whose name was rebound to 127.0.0.1 sends that name.
     """
-    if not _loopback(config.host) or config.public_url or any(name in request.headers for name in _FORWARDED):
+    if not loopback(config.host) or config.public_url or any(name in request.headers for name in _FORWARDED):
         return False
     try:
         host = urlsplit(f"//{request.headers.get('host', '')}").hostname or ""
     except ValueError:
         return False
-    return _loopback(request.client.host if request.client else "") and _loopback(host)
+    return loopback(request.client.host if request.client else "") and loopback(host)
 
 
-def _loopback(host: str) -> bool:
+def loopback(host: str) -> bool:
     if host == "localhost":
         return True
     try:

@@ -1,0 +1,41 @@
+"""The second lock on changes: what is signed in by a cookie brings along a word that only our pages know.
+
+The first is web/security.py, same_origin. Guests have no more than that: their cookie opens nothing but their chats.
+"""
+
+import hmac
+from typing import Any
+
+from litestar import Request
+from litestar.connection import ASGIConnection
+from litestar.enums import RequestEncodingType
+from litestar.handlers import BaseRouteHandler
+
+from domain.errors import NotAllowed
+from web.callers import caller_of
+from web.forms import read_form
+
+HEADER, FIELD = "x-csrf-token", "csrf"
+_SAFE = {"GET", "HEAD", "OPTIONS"}
+_FORMS = {RequestEncodingType.URL_ENCODED, RequestEncodingType.MULTI_PART}
+
+
+async def csrf(request: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """A guard. Raises NotAllowed("csrf_bad"); Unavailable when it cannot be known who asks."""
+    if request.scope.get("method", "GET") in _SAFE:
+        return
+    expected = caller_of(request).csrf
+    if not expected:
+        return
+    sent = request.headers.get(HEADER)
+    if sent is None:
+        sent = await _field(request)
+    if not hmac.compare_digest(sent.encode("utf-8", "surrogatepass"), expected.encode()):
+        raise NotAllowed("csrf_bad")
+
+
+async def _field(request: ASGIConnection[Any, Any, Any, Any]) -> str:
+    """Litestar keeps the form that is read here, and hands it to the route."""
+    if not isinstance(request, Request) or request.content_type[0] not in _FORMS:
+        return ""
+    return (await read_form(request)).text(FIELD) or ""
