@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError
 from db.audit import SqlAudit
 from db.audit_chain import Head, HeadBroken, HeadFile, row_mac
 from db.audit_verify import main
+from db.connect import connect
 from domain.audit import clean
 from tests.db.conftest import emptied
 from tests.db.test_audit_contract import KEY, NOON, event
