@@ -48,8 +48,10 @@ END_SESSIONS = (
     .where(sessions.c.user_id == bindparam("user"), sessions.c.revoked_at.is_(None))
     .values(revoked_at=bindparam("now"))
 )
-# Links that were mailed before a password or an address changed lead nowhere after it; a hold stays.
-END_LINKS = delete(tokens).where(tokens.c.user_id == bindparam("user"), tokens.c.kind != "hold")
+# Links that were mailed before a password or an address changed lead nowhere after it.
+END_LINKS = delete(tokens).where(
+    tokens.c.user_id == bindparam("user"), tokens.c.kind.not_in(bindparam("kept", expanding=True))
+)
 
 GUESTS_CHATS = select(chats.c.id).where(chats.c.guest == bindparam("owner")).order_by(chats.c.id)
 GIVE = update(chats).where(chats.c.id == bindparam("chat")).values(guest=bindparam("new_owner"))

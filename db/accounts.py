@@ -117,7 +117,7 @@ class SqlAccounts:
 
         def end(connection: Connection, _: User) -> None:
             connection.execute(sql.END_SESSIONS, {"user": user_id, "now": now})
-            connection.execute(sql.END_LINKS, {"user": user_id})
+            connection.execute(sql.END_LINKS, {"user": user_id, "kept": ["hold"]})
 
         return self._change(user_id, "password", end, password_hash=password_hash, password_at=now)
 
@@ -131,7 +131,7 @@ class SqlAccounts:
         check_texts(email)
 
         def end(connection: Connection, _: User) -> None:
-            connection.execute(sql.END_LINKS, {"user": user_id})
+            connection.execute(sql.END_LINKS, {"user": user_id, "kept": ["hold", "browser"]})
 
         return self._change(user_id, "email", end, email=email, email_folded=fold(email))
 

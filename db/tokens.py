@@ -1,6 +1,6 @@
 """Single-use links in SQL: domain.people.Tokens on SQLite, MySQL or PostgreSQL."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Engine, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -10,13 +10,14 @@ from db.work import check_names, check_texts, known, reading, writing
 from domain.errors import NotFound, Unavailable
 
 RACES = 5
+LONGEST = timedelta(days=200)  # no link is good for longer: what ended so long before a new one does is over
 _ADD = insert(tokens)
 _IS_USER = (
     select(users.c.id).where(users.c.id == bindparam("user")).with_for_update()
 )  # first the account's row, as db/accounts.py
 # A token of the same hash is replaced: a hold that is put again.
 _CLEAR = delete(tokens).where(tokens.c.token_hash == bindparam("token"))
-_SWEEP = delete(tokens).where(tokens.c.user_id == bindparam("user"), tokens.c.expires_at < bindparam("now"))
+_SWEEP = delete(tokens).where(tokens.c.user_id == bindparam("user"), tokens.c.expires_at < bindparam("long_ago"))
 _GOOD = (
     tokens.c.token_hash == bindparam("token"),
     tokens.c.kind == bindparam("what"),
@@ -43,6 +44,7 @@ class SqlTokens:
                     if connection.scalar(_IS_USER, {"user": user_id}) is None:
                         raise NotFound("account_gone")
                     connection.execute(_CLEAR, {"token": token_hash})
+                    connection.execute(_SWEEP, {"user": user_id, "long_ago": expires_at - LONGEST})
                     connection.execute(_ADD, row | {"used_at": None})
                     return
             except IntegrityError:
@@ -65,9 +67,3 @@ class SqlTokens:
                 return None
             row = connection.execute(_USED, {"token": token_hash}).one()
             return row.user_id, row.data
-
-    def sweep(self, user_id: str, now: datetime) -> None:
-        """Erase what has expired of an account."""
-        if known(user_id):
-            with writing(self._engine) as connection:
-                connection.execute(_SWEEP, {"user": user_id, "now": now})

@@ -49,14 +49,14 @@ def check_password(password: str, words: Iterable[str] = ()) -> None:
         raise BadInput(hint, field="password", least=LEAST, most=MOST)
 
 
-def strength(password: str, words: Sequence[str] = ()) -> Strength:
+def strength(password: str, words: Sequence[str] = (), least: int = LEAST) -> Strength:
     """Say how long it would hold out, while it is being written. Lone surrogates and NUL are of no weight here."""
     if len(password) > 4 * MOST:
         return Strength(0, "password_long")
     password = normal(password)
     if len(password) > MOST:
         return Strength(0, "password_long")
-    if len(password) < LEAST:
+    if len(password) < least:
         score = _score(password, words) if password else 0
         return Strength(min(score, 1), "password_short")
     bare = _bare(password)

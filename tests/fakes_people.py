@@ -125,7 +125,7 @@ class MemoryAccounts(_Store):
         user = self._change(user_id, password_at=now)
         self.town.users[user_id] = Credentials(user, password_hash)
         _end(self.town, user_id, now)
-        self._end_links(user_id)
+        self._end_links(user_id, "hold")
         return user
 
     @one_at_a_time
@@ -138,12 +138,12 @@ class MemoryAccounts(_Store):
     def set_email(self, user_id: str, email: str) -> User:
         _texts(email)
         user = self._change(user_id, email=email)
-        self._end_links(user_id)
+        self._end_links(user_id, "hold", "browser")
         return user
 
-    def _end_links(self, user_id: str) -> None:
+    def _end_links(self, user_id: str, *kept: str) -> None:
         for token, (kind, owner, *_) in list(self.town.tokens.items()):
-            if owner == user_id and kind != "hold":
+            if owner == user_id and kind not in kept:
                 del self.town.tokens[token]
 
     @one_at_a_time
@@ -287,6 +287,9 @@ class MemoryTokens(_Store):
         _texts(data)
         if user_id not in self.town.users:
             raise NotFound("account_gone")
+        for token, (_, owner, _, until, _) in list(self.town.tokens.items()):
+            if owner == user_id and until < expires_at - timedelta(days=200):
+                del self.town.tokens[token]
         self.town.tokens[token_hash] = (kind, user_id, data, expires_at, False)
 
     @one_at_a_time
@@ -302,12 +305,6 @@ class MemoryTokens(_Store):
         if found is not None:
             self.town.tokens[token_hash] = (*self.town.tokens[token_hash][:4], True)
         return found
-
-    @one_at_a_time
-    def sweep(self, user_id: str, now: datetime) -> None:
-        for token, found in list(self.town.tokens.items()):
-            if found[1] == user_id and found[3] < now:
-                del self.town.tokens[token]
 
 
 class MemoryKeys(_Store):

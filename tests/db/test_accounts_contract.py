@@ -200,7 +200,7 @@ def test_a_new_password_ends_every_session_and_every_link_but_a_hold(stores: Sto
     anna, ben = settle(stores), settle(stores, "ben")
     for owner, name in ((anna.id, "s1"), (anna.id, "s2"), (ben.id, "s3")):
         stores.sessions.open(session(owner, name))
-    for kind in ("recover", "email", "hold"):
+    for kind in ("recover", "email", "browser", "hold"):
         stores.tokens.put(f"t-{kind}", kind, anna.id, "", NOON + DAY)
     stores.tokens.put("t-ben", "recover", ben.id, "", NOON + DAY)
     later = NOON + timedelta(hours=1)
@@ -215,6 +215,7 @@ def test_a_new_password_ends_every_session_and_every_link_but_a_hold(stores: Sto
     assert [s.id for s in stores.sessions.of(ben.id, later)] == ["s3"]
     assert stores.tokens.peek("t-recover", "recover", later) is None
     assert stores.tokens.peek("t-email", "email", later) is None
+    assert stores.tokens.peek("t-browser", "browser", later) is None
     assert stores.tokens.peek("t-hold", "hold", later) == (anna.id, "")
     assert stores.tokens.peek("t-ben", "recover", later) == (ben.id, "")
 
@@ -234,6 +235,7 @@ def test_addresses_numbers_and_roles_change_and_stay_unique(stores: Stores) -> N
     anna = settle(stores)
     settle(stores, "ben", phone="+15550100200")
     stores.tokens.put("t1", "recover", anna.id, "", NOON + DAY)
+    stores.tokens.put("t2", "browser", anna.id, "", NOON + DAY)
 
     with pytest.raises(Conflict, match="email_taken"):
         stores.accounts.set_email(anna.id, "BEN@x.org")
@@ -243,6 +245,7 @@ def test_addresses_numbers_and_roles_change_and_stay_unique(stores: Stores) -> N
 
     assert stores.accounts.set_email(anna.id, "New@x.org").email == "New@x.org"
     assert stores.tokens.peek("t1", "recover", NOON) is None  # it was mailed to the old address
+    assert stores.tokens.peek("t2", "browser", NOON) is not None
     assert stores.accounts.by_login("anna@x.org") is None
     assert stores.accounts.by_login("new@x.org") is not None
     assert stores.accounts.set_phone(anna.id, "+15550100201").phone == "+15550100201"

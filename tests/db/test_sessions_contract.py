@@ -173,3 +173,12 @@ def test_a_link_taken_many_times_at_once_is_taken_once(stores: Stores) -> None:
         got = outcomes(*[partial(stores.tokens.take, f"t{round_}", "recover", NOON)] * 6)
 
         assert sorted(map(bool, got)) == [False] * 5 + [True]
+
+
+def test_links_that_ended_long_ago_go_when_a_new_one_comes(stores: Stores) -> None:
+    anna = settle(stores)
+    stores.tokens.put("t1", "recover", anna.id, "", NOON)
+    stores.tokens.put("t2", "recover", anna.id, "", NOON + 201 * DAY)
+
+    assert stores.tokens.peek("t1", "recover", NOON - DAY) is None
+    assert stores.tokens.peek("t2", "recover", NOON - DAY) is not None
