@@ -53,7 +53,7 @@ async def test_a_failure_is_tried_again_as_often_as_the_function_says(live: Live
 
 async def test_a_spawned_call_is_tried_again_too_though_nobody_waits(live: Live) -> None:
     call = await live.function("third_time").spawn.aio("spawned")
-    assert await call.get.aio(timeout=20) == 3
+    assert await call.get.aio(timeout=60) == 3
 
 
 async def test_a_call_over_its_time_ends_with_its_container_and_the_next_one_works(live: Live) -> None:
@@ -88,9 +88,9 @@ async def test_more_than_two_mebibytes_go_there_and_back(live: Live) -> None:
 async def test_spawned_calls_are_found_by_their_id(live: Live) -> None:
     call = await live.function("square").spawn.aio(9)
     again = modal.FunctionCall.from_id(call.object_id, client=live.client)
-    assert await again.get.aio(timeout=20) == 81
+    assert await again.get.aio(timeout=60) == 81
     assert await again.num_inputs.aio() == 1
-    assert await again.get.aio(timeout=20) == 81
+    assert await again.get.aio(timeout=60) == 81
 
 
 async def test_waiting_for_a_spawned_call_may_end_without_it(live: Live) -> None:
@@ -166,7 +166,7 @@ async def test_a_cancelled_call_that_runs_is_interrupted(live: Live) -> None:
     await call.cancel.aio()
     await live.noted("spawned-hang")
     with pytest.raises(RemoteError):
-        await call.get.aio(timeout=20)
+        await call.get.aio(timeout=60)
 
 
 async def test_a_cancelled_call_that_waits_never_runs(live: Live) -> None:
@@ -176,10 +176,10 @@ async def test_a_cancelled_call_that_waits_never_runs(live: Live) -> None:
     second = await plain.sleep.spawn.aio("second")
     await second.cancel.aio()
     with pytest.raises(RemoteError):
-        await second.get.aio(timeout=20)
+        await second.get.aio(timeout=60)
     await first.cancel.aio()
     with pytest.raises(RemoteError):
-        await first.get.aio(timeout=20)
+        await first.get.aio(timeout=60)
     assert "".join([letter async for letter in plain.letters.remote_gen.aio("ok")]) == "ok"
     assert live.notes("second") == []
 

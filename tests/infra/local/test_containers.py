@@ -35,7 +35,7 @@ async def test_a_call_whose_container_is_killed_runs_again_in_another(live: Live
     call = await live.cls("Mortal")().once.spawn.aio("once")
     await live.noted("once")
     killed = await kill(live, "Mortal")
-    assert await call.get.aio(timeout=20) != killed
+    assert await call.get.aio(timeout=60) != killed
     assert len(live.notes("once")) == 2
     answers = live.plane.calls.by_id[call.object_id].outputs
     assert len(answers) == 1  # and reports once
@@ -78,7 +78,7 @@ async def test_a_preempted_container_goes_and_its_call_runs_elsewhere(live: Live
         plane.containers.preempt(container.id)
 
     live.do(preempt)
-    assert str(await call.get.aio(timeout=20)) == live.notes("preempted")[1]
+    assert str(await call.get.aio(timeout=60)) == live.notes("preempted")[1]
     assert container.why == "preempted"
 
 

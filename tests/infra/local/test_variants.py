@@ -55,8 +55,8 @@ async def test_a_cancel_may_end_the_container_too_and_what_else_it_did_runs_agai
     await live.noted("terminated")
     await call.cancel.aio(terminate_containers=True)
     with pytest.raises(RemoteError):
-        await call.get.aio(timeout=20)
-    assert str(await other.get.aio(timeout=20)) == live.notes("bystander")[1]
+        await call.get.aio(timeout=60)
+    assert str(await other.get.aio(timeout=60)) == live.notes("bystander")[1]
 
 
 async def test_blocking_calls_work_as_well(live: Live) -> None:
