@@ -4,6 +4,7 @@ Everything here raises a named domain error; the container lives on.
 """
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Literal, get_args
 
@@ -16,6 +17,7 @@ MAX_CHARS = 2_000  # a piece to speak is a sentence or two
 MAX_TEXTS, MAX_TEXT_CHARS = 64, 8_000  # of one embedding call; longer texts are cut
 MAX_PROMPT_CHARS, MAX_TOKENS = 200_000, 8_192
 Kind = Literal["query", "passage"]
+_HALF = re.compile("[\ud800-\udfff]")
 
 
 def language(code: object) -> None:
@@ -27,7 +29,9 @@ def speech(sound: Audio | bytes) -> Audio:
     """Return 16 kHz speech. Bytes are a WAV, FLAC or Ogg file; decoding blocks for milliseconds."""
     if isinstance(sound, bytes | bytearray | memoryview):
         return decode(bytes(sound))
-    if not isinstance(sound, Audio) or sound.rate != HEARD_RATE or len(sound.pcm) % 2:
+    if not isinstance(sound, Audio) or not isinstance(sound.pcm, bytes | bytearray):
+        raise BadInput("speech_unreadable")
+    if sound.rate != HEARD_RATE or len(sound.pcm) % 2:
         raise BadInput("speech_unreadable")
     if not sound.pcm:
         raise BadInput("speech_empty")
@@ -47,18 +51,23 @@ def spoken(text: object) -> str:
 
 def voice(wanted: Voice) -> None:
     """Refuse a way of speaking that is no number or beyond any mouth; the engine knows the names."""
+    if not isinstance(wanted.name, str):
+        raise BadInput("voice_unknown", voice=str(wanted.name)[:40])
     limits = ((wanted.pace, 0.5, 2.0), (wanted.pitch, -24.0, 24.0), (wanted.formant, 0.5, 2.0))
     for value, low, high in limits:
-        if not math.isfinite(value) or not low <= value <= high:
+        if not _number(value, low, high):
             raise BadInput("voice_bad")
 
 
 def prompt(asked: Prompt) -> None:
-    if not math.isfinite(asked.temperature) or not 0.0 <= asked.temperature <= 2.0:
+    if not _number(asked.temperature, 0.0, 2.0):
         raise BadInput("sampling_bad", name="temperature")
-    if not 1 <= asked.max_tokens <= MAX_TOKENS:
+    if not isinstance(asked.max_tokens, int) or not _number(asked.max_tokens, 1, MAX_TOKENS):
         raise BadInput("sampling_bad", name="max_tokens")
-    if len(asked.system) + sum(len(line.text) for line in asked.lines) > MAX_PROMPT_CHARS:
+    words = [asked.system, *(line.text for line in asked.lines)]
+    if not all(_readable(text) for text in words):
+        raise BadInput("text_unreadable")
+    if sum(map(len, words)) > MAX_PROMPT_CHARS:
         raise TooLong("text_too_long", characters=MAX_PROMPT_CHARS)
 
 
@@ -66,8 +75,20 @@ def texts(asked: Sequence[str], kind: str) -> list[str]:
     """Return texts to embed, cut to what counts."""
     if kind not in get_args(Kind):
         raise BadInput("kind_unknown")
+    if not isinstance(asked, list | tuple):  # of one string, every letter would be a text
+        raise BadInput("text_unreadable")
     if len(asked) > MAX_TEXTS:
         raise TooLong("texts_too_many", texts=MAX_TEXTS)
     if not all(isinstance(text, str) for text in asked):
         raise BadInput("text_unreadable")
     return [text[:MAX_TEXT_CHARS] for text in asked]
+
+
+def _number(value: object, low: float, high: float) -> bool:
+    real = isinstance(value, int | float) and not isinstance(value, bool)
+    return real and math.isfinite(value) and low <= value <= high  # type: ignore[arg-type,operator]
+
+
+def _readable(text: object) -> bool:
+    """Whether it is a text that has UTF-8: half of a surrogate pair has none, and no tokenizer takes it."""
+    return isinstance(text, str) and _HALF.search(text) is None

@@ -65,12 +65,14 @@ class Embed:
         places: dict[str, list[tuple[int, str]]] = {}
         for number, (texts, kind) in enumerate(zip(asked, kinds, strict=True)):
             try:
-                places.setdefault(kind, []).extend((number, text) for text in checked.texts(texts, kind))
+                some = [(number, text) for text in checked.texts(texts, kind)]
             except ParleyError as error:
                 answers[number] = error
-        for kind, some in places.items():
-            vectors = await self._embed([text for _, text in some], kind, meter)  # type: ignore[arg-type]
-            for (number, _), vector in zip(some, vectors, strict=True):
+            else:
+                places.setdefault(kind, []).extend(some)
+        for kind, asked_for in places.items():
+            vectors = await self._embed([text for _, text in asked_for], kind, meter)  # type: ignore[arg-type]
+            for (number, _), vector in zip(asked_for, vectors, strict=True):
                 answer = answers[number]
                 if isinstance(answer, list):
                     answer.append(vector)

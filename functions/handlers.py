@@ -38,10 +38,17 @@ class Choice:
         self.asr, self.tts, self.embed, self.llm = chosen.values()
         cache = env.get("PARLEY_CACHE") or os.path.join(env.get("XDG_CACHE_HOME") or "~/.cache", "parley")
         self.cache = Path(cache).expanduser()
-        self.threads = int(env.get("THREADS") or 2)
+        self.threads = _whole(env, "THREADS", 2)
         self.models = env.get("MODELS") or "default"
         self.llm_path = Path(env.get("LLM_PATH") or "/weights/qwen2.5-7b-instruct")
-        self.dimension = int(env.get("EMBED_DIMENSION") or 0)
+        self.dimension = _whole(env, "EMBED_DIMENSION", 0)
+
+
+def _whole(env: Mapping[str, str], name: str, otherwise: int) -> int:
+    value = env.get(name) or str(otherwise)
+    if not value.isascii() or not value.isdecimal():
+        raise ValueError(f"{name}={value!r}: use a whole number")
+    return int(value)
 
 
 def asr(choice: Choice) -> Asr:

@@ -102,6 +102,10 @@ class Tts:
         if not text:
             return
         key = (text, voice, language, style)
+        try:
+            hash(key)
+        except TypeError:  # a list where there should be a tuple, from another version
+            raise BadInput("voice_bad") from None
         kept = self._kept.get(key)
         async with aclosing(self._made(key, meter) if kept is None else _again(kept)) as sounds:
             async for audio in sounds:

@@ -3,16 +3,15 @@
 import asyncio
 import logging
 import math
-import os
 import time
-from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable
 
 import msgspec
 
 from domain.errors import Unavailable
 from domain.ports import Prompt
-from domain.usage import Meter, Usage
+from domain.usage import Meter
+from functions import checked
 from functions.engines import tokens
 from functions.engines.breaker import Breaker
 from functions.engines.openai_endpoint import Endpoint, EndpointFailed, Reply, close_later
@@ -64,7 +63,9 @@ class OpenAiLlm:
 
         The meter's tokens grow with the reply, estimated from the text, so that one that is stopped counts too; at
         the end they are what the endpoint counted, if it did. No engine of ours works, so its time stays as it is.
+        Raises BadInput, TooLong, Unavailable.
         """
+        checked.prompt(prompt)
         meter = meter or Meter()
         reply = None
         characters = 0
@@ -90,14 +91,6 @@ class OpenAiLlm:
         finally:
             if reply is not None:
                 close_later(reply)
-
-    async def stream(self, prompt: Prompt) -> AsyncGenerator[str | Usage, None]:
-        """Yield what `reply` does, and at the end the Usage."""
-        meter = Meter()
-        async with aclosing(self.reply(prompt, meter)) as deltas:
-            async for delta in deltas:
-                yield delta
-        yield meter.usage()
 
     async def prepare(self, prompt: Prompt, meter: Meter | None = None) -> None:
         return
@@ -136,20 +129,3 @@ class OpenAiLlm:
             if not told:
                 self._breaker.left(admitted)
         return await self._second.begin(prompt)
-
-
-def from_environment(env: Mapping[str, str] = os.environ) -> OpenAiLlm:
-    """Return the LLM that LLM_BASE_URL, LLM_API_KEY, LLM_MODEL name, and LLM_FALLBACK_... beside it.
-
-    On Modal these come from a secret. Raises Unavailable("setting_missing") with the name of what is absent.
-    """
-
-    def provider(prefix: str) -> Provider:
-        for name in ("BASE_URL", "MODEL"):
-            if not env.get(prefix + name):
-                raise Unavailable("setting_missing", name=prefix + name)
-        return Provider(env[prefix + "BASE_URL"], env[prefix + "MODEL"], env.get(prefix + "API_KEY", ""))
-
-    first = provider("LLM_")
-    second = provider("LLM_FALLBACK_") if any(env.get(f"LLM_FALLBACK_{n}") for n in ("BASE_URL", "MODEL")) else None
-    return OpenAiLlm(first.base_url, first.api_key, first.model, fallback=second)

@@ -6,15 +6,17 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
+from typing import Any
 
+import msgspec
 import pytest
 from aiohttp import web
 
 from domain.chat import Line
-from domain.errors import Unavailable
+from domain.errors import ParleyError, Unavailable
 from domain.ports import Prompt
 from domain.usage import Meter, Usage
-from functions.engines.openai_llm import OpenAiLlm, Provider, from_environment
+from functions.engines.openai_llm import OpenAiLlm, Provider
 
 pytestmark = pytest.mark.anyio
 PROMPT = Prompt(
@@ -205,8 +207,10 @@ async def test_cancelling_the_reader_closes_the_connection(endpoint: Endpoint, l
 
 async def test_tokens_are_as_the_endpoint_counted_them(endpoint: Endpoint, llm: OpenAiLlm) -> None:
     endpoint.plan = [["One ", (7, 1), "beer.", (31, 5)]]
-    async with aclosing(llm.stream(PROMPT)) as items:
-        assert [item async for item in items] == ["One ", "beer.", Usage(0, tokens_in=31, tokens_out=5)]
+    meter = Meter()
+    async with aclosing(llm.reply(PROMPT, meter)) as deltas:
+        assert [delta async for delta in deltas] == ["One ", "beer."]
+    assert meter.usage() == Usage(0, tokens_in=31, tokens_out=5)
     assert endpoint.asked[0]["stream_options"] == {"include_usage": True}
 
 
@@ -357,15 +361,25 @@ async def test_both_providers_down_is_unavailable(endpoint: Endpoint, second: En
     await llm.close()
 
 
-async def test_a_missing_setting_is_named_and_a_key_never_shown() -> None:
-    with pytest.raises(Unavailable) as error:
-        from_environment({"LLM_BASE_URL": "http://127.0.0.1:1/v1"})
-    assert (error.value.code, error.value.detail) == ("setting_missing", {"name": "LLM_MODEL"})
-    env = {"LLM_BASE_URL": "http://127.0.0.1:1/v1", "LLM_MODEL": "m", "LLM_FALLBACK_MODEL": "n"}
-    with pytest.raises(Unavailable) as error:
-        from_environment(env)
-    assert error.value.detail == {"name": "LLM_FALLBACK_BASE_URL"}
-    await from_environment({**env, "LLM_FALLBACK_BASE_URL": "http://127.0.0.1:2/v1"}).close()
+@pytest.mark.parametrize(
+    ("wrong", "code"),
+    [
+        ({"temperature": float("nan")}, "sampling_bad"),
+        ({"max_tokens": 0}, "sampling_bad"),
+        ({"system": "\ud800"}, "text_unreadable"),
+        ({"system": "x" * 200_001}, "text_too_long"),
+    ],
+)
+async def test_what_cannot_be_asked_is_refused_before_anybody_is(
+    endpoint: Endpoint, llm: OpenAiLlm, wrong: dict[str, Any], code: str
+) -> None:
+    with pytest.raises(ParleyError, match=code) as refused:
+        await anext(llm.reply(msgspec.structs.replace(PROMPT, **wrong)))
+    assert not isinstance(refused.value, Unavailable)
+    assert endpoint.asked == []
+
+
+def test_a_key_is_never_shown() -> None:
     assert "s3cret" not in repr(Provider("http://127.0.0.1:1/v1", "m", "s3cret"))
 
 
