@@ -1,11 +1,12 @@
 """Passkeys of an account: add, rename, remove, sign in and prove with them. Every method may wait: use a thread."""
 
 import unicodedata
-from datetime import timedelta
 from typing import Any, Protocol
 
 from domain.audit import happened
+from domain.desk import GRACE, PROVED
 from domain.errors import BadInput, Conflict, NotAllowed, NotFound
+from domain.limits import Gatekeeper
 from domain.passkey_answers import (
     Assertion,
     NewKey,
@@ -18,32 +19,39 @@ from domain.passkey_answers import (
 )
 from domain.passkey_challenges import Challenges, Purpose
 from domain.passkey_site import Site
-from domain.people import Accounts, Audit, Keys, Passkey, Session, Sessions, User
+from domain.people import Accounts, Audit, Keys, Limits, Passkey, Session, Sessions, User
+from domain.places import Place
 from domain.ports import Clock
 
 MOST = 10
 NAME = 64  # characters
-RECENT = timedelta(minutes=5)  # since the password or a passkey was given, for what changes passkeys
 
 
-class NamedKeys(Keys, Protocol):
-    def rename_passkey(self, user_id: str, credential_id: str, name: str) -> None:
+class Names(Protocol):
+    def rename(self, user_id: str, credential_id: str, name: str) -> None:
         """Raises NotFound("passkey_gone")."""
 
 
 class Passkeys:
     def __init__(
         self,
-        keys: NamedKeys,
+        keys: Keys,
+        names: Names,
         accounts: Accounts,
         sessions: Sessions,
+        limits: Limits,
         audit: Audit,
         challenges: Challenges,
         clock: Clock,
         site: Site | None,
     ) -> None:
-        self._keys, self._accounts, self._sessions, self._audit = keys, accounts, sessions, audit
-        self._challenges, self._clock, self._site = challenges, clock, site
+        self._keys, self._names, self._accounts, self._sessions = keys, names, accounts, sessions
+        self._audit, self._challenges, self._clock, self._site = audit, challenges, clock, site
+        self._gate = Gatekeeper(limits, clock, note=lambda event: audit.add([event]))
+
+    @property
+    def there(self) -> bool:
+        return self._site is not None
 
     @property
     def site(self) -> Site:
@@ -65,38 +73,36 @@ class Passkeys:
             raise Conflict("passkeys_full", most=MOST)
         return ask_to_make(self.site, user, there, self._challenges.new("add", session.id))
 
-    def add(self, user: User, session: Session, answer: NewKey, name: str, address: str = "") -> Passkey:
+    def add(self, user: User, session: Session, answer: NewKey, name: str, place: Place) -> Passkey:
         self._recent(session)
+        self._gate.check_now("change", user.id, actor=user.id, address=place.about)
         name, now = check_name(name), self._clock.now()
         try:
             challenge = self._spent(answer, "add", session.id)
             made = check_made(self.site, answer, challenge)
         except NotAllowed as error:
-            self._failed(user.id, answer.id, address, error.code)
+            self._failed(user.id, answer.id, place, error.code)
             raise
         passkey = Passkey(
-            id=made.id,
-            user_id=user.id,
-            public_key=made.public_key,
-            sign_count=made.sign_count,
-            name=name,
+            id=made.id, user_id=user.id, public_key=made.public_key, sign_count=made.sign_count, name=name,
             created_at=now,
-        )
+        )  # fmt: skip
         self._keys.add_passkey(passkey)
         if len(self._keys.passkeys(user.id)) > MOST:  # two came at once, each as the tenth
             self._keys.remove_passkey(user.id, passkey.id)
             raise Conflict("passkeys_full", most=MOST)
-        self._audit.add([happened("passkey_added", now, user.id, short(passkey.id), address)])
+        self._audit.add([happened("passkey_added", now, user.id, short(passkey.id), place.about)])
         return passkey
 
     def rename(self, user: User, credential_id: str, name: str) -> None:
         """Raises NotFound("passkey_gone") for what is not theirs."""
-        self._keys.rename_passkey(user.id, credential_id, check_name(name))
+        self._names.rename(user.id, credential_id, check_name(name))
 
-    def remove(self, user: User, session: Session, credential_id: str, address: str = "") -> None:
+    def remove(self, user: User, session: Session, credential_id: str, place: Place) -> None:
         self._recent(session)
         self._keys.remove_passkey(user.id, credential_id)
-        self._audit.add([happened("passkey_removed", self._clock.now(), user.id, short(credential_id), address)])
+        event = happened("passkey_removed", self._clock.now(), user.id, short(credential_id), place.about)
+        self._audit.add([event])
 
     # -- sign in and prove -------------------------------------------------------------------------
 
@@ -104,13 +110,17 @@ class Passkeys:
         """Nobody is named: the browser shows the passkeys it has for us, and whoever they belong to comes back."""
         return ask_to_sign(self.site, [], self._challenges.new("sign_in", browser))
 
-    def sign_in(self, browser: str, answer: Assertion, address: str = "") -> User:
+    def sign_in(self, browser: str, answer: Assertion, place: Place) -> User:
         """Return who it is; opening a session is the caller's.
 
-        Raises NotAllowed: "passkey_bad" and "passkey_late", the same whether the passkey is known or not.
+        Raises NotAllowed: "passkey_bad" and "passkey_late", the same whether the passkey is known or not; TooMany.
         """
-        passkey = self._check(answer, "sign_in", browser, "", address)
-        return self._accounts.get(passkey.user_id)
+        self._gate.check_now("passkey", place.network, address=place.about)
+        passkey = self._check(answer, "sign_in", browser, "", place)
+        user = self._accounts.get(passkey.user_id)
+        if user.deleted_at is not None and self._clock.now() - user.deleted_at >= GRACE:
+            raise NotAllowed("passkey_bad")  # it is gone, also before it is erased
+        return user
 
     def proving(self, user: User, session: Session) -> dict[str, Any]:
         """Raises NotFound("passkey_gone") for who has none."""
@@ -119,14 +129,15 @@ class Passkeys:
             raise NotFound("passkey_gone")
         return ask_to_sign(self.site, there, self._challenges.new("prove", session.id))
 
-    def prove(self, user: User, session: Session, answer: Assertion, address: str = "") -> None:
+    def prove(self, user: User, session: Session, answer: Assertion, place: Place) -> None:
         """Have the session be as one that has just given its password."""
-        self._check(answer, "prove", session.id, user.id, address)
+        self._gate.check_now("prove", session.id, actor=user.id, address=place.about)
+        self._check(answer, "prove", session.id, user.id, place)
         now = self._clock.now()
         self._sessions.prove(session.id, now)
-        self._audit.add([happened("proved", now, user.id, address=address, by="passkey")])
+        self._audit.add([happened("proved", now, user.id, session.id, place.about, way="passkey")])
 
-    def _check(self, answer: Assertion, purpose: Purpose, subject: str, user_id: str, address: str) -> Passkey:
+    def _check(self, answer: Assertion, purpose: Purpose, subject: str, user_id: str, place: Place) -> Passkey:
         """`user_id` is whose passkey it has to be, "" at sign-in, where the passkey itself has to say so."""
         passkey = self._keys.passkey(answer.id)
         try:
@@ -136,11 +147,11 @@ class Passkeys:
                 raise NotAllowed("passkey_bad")
             count = check_signed(self.site, answer, passkey, challenge)
         except NotAllowed as error:
-            self._failed(user_id or (passkey.user_id if passkey else ""), answer.id, address, error.code)
+            self._failed(user_id or (passkey.user_id if passkey else ""), answer.id, place, error.code)
             raise
         if (count or passkey.sign_count) and count <= passkey.sign_count:
             # Somebody has a copy of it, or has seen an old answer. Who is who can't be told: nobody is let in.
-            self._failed(passkey.user_id, answer.id, address, "counter", was=passkey.sign_count, came=count)
+            self._failed(passkey.user_id, answer.id, place, "counter", was=passkey.sign_count, came=count)
             raise NotAllowed("passkey_bad")
         self._keys.used_passkey(passkey.id, count, self._clock.now())
         return passkey
@@ -150,20 +161,12 @@ class Passkeys:
         self._challenges.spend(challenge, purpose, subject)
         return challenge
 
-    def _failed(self, user_id: str, credential_id: str, address: str, why: str, **detail: int) -> None:
-        event = happened(
-            "passkey_failed",
-            self._clock.now(),
-            user_id or "system",
-            short(credential_id),
-            address,
-            why=why,
-            **detail,
-        )
-        self._audit.add([event])
+    def _failed(self, user_id: str, credential_id: str, place: Place, why: str, **detail: int) -> None:
+        now, who = self._clock.now(), user_id or "system"
+        self._audit.add([happened("passkey_failed", now, who, short(credential_id), place.about, why=why, **detail)])
 
     def _recent(self, session: Session) -> None:
-        if self._clock.now() - session.proved_at > RECENT:
+        if self._clock.now() - session.proved_at > PROVED:
             raise NotAllowed("prove_first")
 
 

@@ -12,22 +12,29 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.errors import BadInput, Conflict, NotAllowed, NotFound, ParleyError
+from domain.desk import GRACE, PROVED
+from domain.errors import BadInput, Conflict, NotAllowed, NotFound, ParleyError, TooMany
+from domain.limits import LIMITS
 from domain.passkey_answers import Assertion, NewKey
 from domain.passkey_challenges import LIFE_S, Challenges
 from domain.passkey_site import Site, site_of
-from domain.passkeys import MOST, RECENT, Passkeys, check_name
+from domain.passkeys import MOST, Passkeys, check_name
 from domain.people import Credentials, Passkey, Session, User
+from domain.places import Place
 from tests.authenticator import PRESENT, VERIFIED, Authenticator, assertion, new_key, text
 from tests.fakes import HandClock
 from tests.fakes_people import CountingLimits, Diary, MemoryAccounts, MemoryKeys, MemorySessions, Town
 
 SITE = Site("parley.example", "https://parley.example")
 HERE = SITE.origin
+PLACE = Place("Chromium on Linux", "192.0.2.7")
 
 
-class NamedMemoryKeys(MemoryKeys):
-    def rename_passkey(self, user_id: str, credential_id: str, name: str) -> None:
+class MemoryNames:
+    def __init__(self, town: Town) -> None:
+        self.town = town
+
+    def rename(self, user_id: str, credential_id: str, name: str) -> None:
         known = self.town.passkeys.get(credential_id)
         if known is None or known.user_id != user_id:
             raise NotFound("passkey_gone")
@@ -39,15 +46,20 @@ class Hall:
 
     def __init__(self) -> None:
         self.clock, self.town, self.diary = HandClock(), Town(), Diary()
-        self.sessions, self.keys = MemorySessions(self.town), NamedMemoryKeys(self.town)
+        self.sessions, self.keys = MemorySessions(self.town), MemoryKeys(self.town)
         self.challenges = Challenges("s" * 40, CountingLimits(), self.clock)
-        self.passkeys = Passkeys(
-            self.keys, MemoryAccounts(self.town), self.sessions, self.diary, self.challenges, self.clock, SITE
-        )
+        self.limits = CountingLimits()
+        self.passkeys = self.at(SITE)
         self.anna, self.anna_here = self.person("a")
         self.ben, self.ben_here = self.person("b")
         self.device = Authenticator(HERE)
         self.passkey = self.add(self.device)
+
+    def at(self, site: Site | None) -> Passkeys:
+        return Passkeys(
+            self.keys, MemoryNames(self.town), MemoryAccounts(self.town), self.sessions, self.limits, self.diary,
+            self.challenges, self.clock, site,
+        )  # fmt: skip
 
     def person(self, letter: str) -> tuple[User, Session]:
         now = self.clock.now()
@@ -62,15 +74,15 @@ class Hall:
 
     def add(self, device: Authenticator, **lies: Any) -> Passkey:
         answer = device.create(self.passkeys.adding(self.anna, self.anna_here), **lies)
-        return self.passkeys.add(self.anna, self.anna_here, new_key(answer), " My phone ")
+        return self.passkeys.add(self.anna, self.anna_here, new_key(answer), " My phone ", PLACE)
 
     def enter(self, device: Authenticator, **lies: Any) -> User:
         answer = device.get(self.passkeys.signing_in("browser"), **lies)
-        return self.passkeys.sign_in("browser", assertion(answer), "192.0.2.0")
+        return self.passkeys.sign_in("browser", assertion(answer), PLACE)
 
     def prove(self, device: Authenticator, who: User, session: Session, **lies: Any) -> None:
         answer = device.get(self.passkeys.proving(who, session), **lies)
-        self.passkeys.prove(who, session, assertion(answer))
+        self.passkeys.prove(who, session, assertion(answer), PLACE)
 
     def told(self) -> list[tuple[str, str, Any]]:
         return [(event.action, event.actor, event.detail.get("why")) for event in self.diary.events]
@@ -202,38 +214,38 @@ def test_a_new_passkey_is_refused_with(hall: Hall, lie: str) -> None:
 
 def test_an_answer_is_taken_once(hall: Hall) -> None:
     answer = assertion(hall.device.get(hall.passkeys.signing_in("browser")))
-    assert hall.passkeys.sign_in("browser", answer) == hall.anna
+    assert hall.passkeys.sign_in("browser", answer, PLACE) == hall.anna
     with pytest.raises(NotAllowed, match="passkey_late"):
-        hall.passkeys.sign_in("browser", answer)
+        hall.passkeys.sign_in("browser", answer, PLACE)
 
 
 def test_a_challenge_that_was_answered_wrongly_is_used_up_too(hall: Hall) -> None:
     asked = hall.passkeys.signing_in("browser")
     with pytest.raises(NotAllowed, match="passkey_bad"):
-        hall.passkeys.sign_in("browser", assertion(hall.device.get(asked, flags=PRESENT)))
+        hall.passkeys.sign_in("browser", assertion(hall.device.get(asked, flags=PRESENT)), PLACE)
     with pytest.raises(NotAllowed, match="passkey_late"):
-        hall.passkeys.sign_in("browser", assertion(hall.device.get(asked)))
+        hall.passkeys.sign_in("browser", assertion(hall.device.get(asked)), PLACE)
 
 
 def test_a_challenge_lasts_for_five_minutes(hall: Hall) -> None:
     asked = hall.passkeys.signing_in("browser")
     hall.clock.seconds += LIFE_S - 1
-    assert hall.passkeys.sign_in("browser", assertion(hall.device.get(asked))) == hall.anna
+    assert hall.passkeys.sign_in("browser", assertion(hall.device.get(asked)), PLACE) == hall.anna
     asked = hall.passkeys.signing_in("browser")
     hall.clock.seconds += LIFE_S
     with pytest.raises(NotAllowed, match="passkey_late"):
-        hall.passkeys.sign_in("browser", assertion(hall.device.get(asked)))
+        hall.passkeys.sign_in("browser", assertion(hall.device.get(asked)), PLACE)
 
 
 def test_a_challenge_is_for_one_browser_and_one_purpose(hall: Hall) -> None:
     taken = assertion(hall.device.get(hall.passkeys.signing_in("browser")))
     with pytest.raises(NotAllowed, match="passkey_bad"):
-        hall.passkeys.sign_in("another browser", taken)
+        hall.passkeys.sign_in("another browser", taken, PLACE)
     asked = hall.passkeys.proving(hall.anna, hall.anna_here)
     with pytest.raises(NotAllowed, match="passkey_bad"):
-        hall.passkeys.sign_in(hall.anna_here.id, assertion(hall.device.get(asked)))
+        hall.passkeys.sign_in(hall.anna_here.id, assertion(hall.device.get(asked)), PLACE)
     with pytest.raises(NotAllowed, match="passkey_bad"):
-        hall.passkeys.prove(hall.ben, hall.ben_here, assertion(hall.device.get(asked)))
+        hall.passkeys.prove(hall.ben, hall.ben_here, assertion(hall.device.get(asked)), PLACE)
 
 
 def test_challenges_of_another_secret_are_none_of_ours(hall: Hall) -> None:
@@ -246,11 +258,11 @@ def test_nobody_proves_with_somebody_elses_passkey(hall: Hall) -> None:
     asked = hall.passkeys.proving(hall.anna, hall.anna_here)
     mine = Authenticator(HERE)
     made = new_key(mine.create(hall.passkeys.adding(hall.ben, hall.ben_here)))
-    hall.passkeys.add(hall.ben, hall.ben_here, made, "Ben’s")
+    hall.passkeys.add(hall.ben, hall.ben_here, made, "Ben’s", PLACE)
     for user in (mine.user, hall.anna.id.encode(), None):
         asked = hall.passkeys.proving(hall.anna, hall.anna_here)
         with pytest.raises(NotAllowed, match="passkey_bad"):
-            hall.passkeys.prove(hall.anna, hall.anna_here, assertion(mine.get(asked, user=user, site=SITE.id)))
+            hall.passkeys.prove(hall.anna, hall.anna_here, assertion(mine.get(asked, user=user, site=SITE.id)), PLACE)
 
 
 @pytest.mark.parametrize("count", [0, 1])
@@ -264,16 +276,32 @@ def test_a_counter_that_does_not_go_up_is_refused_and_told(hall: Hall, count: in
     assert hall.keys.passkey(hall.passkey.id) == before
 
 
+def test_guessing_from_one_address_ends_soon(hall: Hall) -> None:
+    for _ in range(LIMITS["passkey"].most):
+        with pytest.raises(NotAllowed, match="passkey_bad"):
+            hall.enter(hall.device, flags=PRESENT)
+    with pytest.raises(TooMany, match="slow_down"):
+        hall.enter(hall.device)
+
+
+def test_an_account_whose_days_are_over_is_gone(hall: Hall) -> None:
+    MemoryAccounts(hall.town).delete(hall.anna.id, hall.clock.now())
+    assert hall.enter(hall.device).id == hall.anna.id
+    hall.clock.seconds += GRACE.total_seconds()
+    with pytest.raises(NotAllowed, match="passkey_bad"):
+        hall.enter(hall.device)
+
+
 # -- the list ------------------------------------------------------------------------------------------------
 
 
 def test_what_changes_passkeys_wants_a_fresh_proof(hall: Hall) -> None:
     answer = new_key(Authenticator(HERE).create(hall.passkeys.adding(hall.anna, hall.anna_here)))
-    hall.clock.seconds += RECENT.total_seconds() + 1
+    hall.clock.seconds += PROVED.total_seconds() + 1
     tries: list[Callable[[], object]] = [
         lambda: hall.passkeys.adding(hall.anna, hall.anna_here),
-        lambda: hall.passkeys.add(hall.anna, hall.anna_here, answer, "x"),
-        lambda: hall.passkeys.remove(hall.anna, hall.anna_here, hall.passkey.id),
+        lambda: hall.passkeys.add(hall.anna, hall.anna_here, answer, "x", PLACE),
+        lambda: hall.passkeys.remove(hall.anna, hall.anna_here, hall.passkey.id, PLACE),
     ]
     for attempt in tries:
         with pytest.raises(NotAllowed, match="prove_first"):
@@ -289,14 +317,14 @@ def test_an_account_has_at_most_ten(hall: Hall) -> None:
     with pytest.raises(Conflict, match="passkeys_full"):
         hall.passkeys.adding(hall.anna, hall.anna_here)
     with pytest.raises(Conflict, match="passkeys_full"):
-        hall.passkeys.add(hall.anna, hall.anna_here, late, "one too many")
+        hall.passkeys.add(hall.anna, hall.anna_here, late, "one too many", PLACE)
     assert len(hall.passkeys.of(hall.anna.id)) == MOST
 
 
 def test_a_passkey_is_registered_once(hall: Hall) -> None:
     made = hall.device.create(hall.passkeys.adding(hall.ben, hall.ben_here))
     with pytest.raises(Conflict, match="passkey_taken"):
-        hall.passkeys.add(hall.ben, hall.ben_here, new_key(made), "stolen")
+        hall.passkeys.add(hall.ben, hall.ben_here, new_key(made), "stolen", PLACE)
     assert hall.passkeys.of(hall.ben.id) == []
 
 
@@ -304,7 +332,7 @@ def test_nobody_names_or_removes_somebody_elses(hall: Hall) -> None:
     with pytest.raises(NotFound, match="passkey_gone"):
         hall.passkeys.rename(hall.ben, hall.passkey.id, "mine")
     with pytest.raises(NotFound, match="passkey_gone"):
-        hall.passkeys.remove(hall.ben, hall.ben_here, hall.passkey.id)
+        hall.passkeys.remove(hall.ben, hall.ben_here, hall.passkey.id, PLACE)
     with pytest.raises(NotFound, match="passkey_gone"):
         hall.passkeys.proving(hall.ben, hall.ben_here)
     assert hall.passkeys.of(hall.anna.id) == [hall.passkey]
@@ -313,7 +341,7 @@ def test_nobody_names_or_removes_somebody_elses(hall: Hall) -> None:
 def test_a_removed_passkey_opens_nothing(hall: Hall) -> None:
     hall.passkeys.rename(hall.anna, hall.passkey.id, "Old phone")
     assert [one.name for one in hall.passkeys.of(hall.anna.id)] == ["Old phone"]
-    hall.passkeys.remove(hall.anna, hall.anna_here, hall.passkey.id)
+    hall.passkeys.remove(hall.anna, hall.anna_here, hall.passkey.id, PLACE)
     with pytest.raises(NotAllowed, match="passkey_bad"):
         hall.enter(hall.device)
     assert [one[0] for one in hall.told()] == ["passkey_added", "passkey_removed", "passkey_failed"]
@@ -349,11 +377,8 @@ def test_passkeys_are_good_where_browsers_have_them(url: str, site: Site | None)
 
 
 def test_where_there_are_none_nothing_is_asked(hall: Hall) -> None:
-    nowhere = Passkeys(
-        hall.keys, MemoryAccounts(hall.town), hall.sessions, hall.diary, hall.challenges, hall.clock, None
-    )
     with pytest.raises(NotFound, match="passkeys_off"):
-        nowhere.signing_in("browser")
+        hall.at(None).signing_in("browser")
 
 
 junk = st.recursive(
@@ -375,6 +400,6 @@ def test_no_answer_breaks_anything(place: str, thing: Any) -> None:
         where = answer if place in answer else answer["response"]
         where[place] = thing
     with suppress(ParleyError, msgspec.ValidationError):
-        hall.passkeys.add(hall.anna, hall.anna_here, msgspec.convert(made, NewKey), "x")
+        hall.passkeys.add(hall.anna, hall.anna_here, msgspec.convert(made, NewKey), "x", PLACE)
     with suppress(ParleyError, msgspec.ValidationError):
-        hall.passkeys.sign_in("browser", msgspec.convert(signed, Assertion))
+        hall.passkeys.sign_in("browser", msgspec.convert(signed, Assertion), PLACE)
