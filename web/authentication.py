@@ -10,11 +10,12 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.errors import NotAllowed, ParleyError
+from domain.places import Place
 from domain.sign_ins import Fresh, Signed, SignIns
 from web.callers import Caller
 from web.session import Guests, new_guest
 from web.sign_in_cookies import SignInCookies
-from web.visitors import address, device
+from web.visitors import place
 
 log = logging.getLogger(__name__)
 API = "/api/"
@@ -67,7 +68,7 @@ class Authentication:
         access, refresh = self._cookies.read(request)
         if access or refresh:
             try:
-                found = await asyncio.to_thread(self._found, access, refresh, device(request), address(request))
+                found = await asyncio.to_thread(self._found, access, refresh, place(request))
             except NotAllowed:
                 return self._guest(request), self._cookies.none(request)
             if isinstance(found, Fresh):
@@ -75,13 +76,13 @@ class Authentication:
             return self._caller(found), []
         return self._guest(request), []
 
-    def _found(self, access: str, refresh: str, device: str, address: str) -> Signed | Fresh:
+    def _found(self, access: str, refresh: str, place: Place) -> Signed | Fresh:
         if access:
             try:
                 return self._sign_ins.current(access)
             except NotAllowed:
                 pass  # it has run out, most often
-        return self._sign_ins.renew(refresh, device, address)
+        return self._sign_ins.renew(refresh, place.label, place.about)
 
     def _guest(self, request: AnyConnection) -> Caller:
         return Caller(self._guests.identify(request))

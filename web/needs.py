@@ -6,12 +6,15 @@ from litestar import HttpMethod, route
 from litestar.di import NamedDependency
 from litestar.params import FromPath, SkipValidation
 
+from domain.accounts import People
+from domain.sign_ins import SignIns
 from infra.telemetry import Telemetry
 from infra.wiring import Services
 from web.assets import Assets
 from web.operators import Operators
 from web.render import Pages
 from web.session import Guests
+from web.sign_in_cookies import SignInCookies
 
 # Checked where they are made, not at every request: tests put fakes in their place.
 NeedServices = NamedDependency[SkipValidation[Services]]
@@ -20,6 +23,9 @@ NeedAssets = NamedDependency[SkipValidation[Assets]]
 NeedGuests = NamedDependency[SkipValidation[Guests]]
 NeedOperators = NamedDependency[SkipValidation[Operators]]
 NeedTelemetry = NamedDependency[SkipValidation[Telemetry]]
+NeedPeople = NamedDependency[SkipValidation[People]]
+NeedSignIns = NamedDependency[SkipValidation[SignIns]]
+NeedCookies = NamedDependency[SkipValidation[SignInCookies]]  # as `sign_in_cookies`: Litestar has its own `cookies`
 Guest = NamedDependency[SkipValidation[str]]
 PathId = FromPath[str]
 

@@ -1,5 +1,6 @@
 """The two cookies of a sign-in: how they are called, set, read and taken away."""
 
+from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -43,23 +44,23 @@ class SignInCookies:
         session = fresh.signed.session
         left = session.expires_at - session.rotated_at  # it was opened or rotated just now
         return [
-            self._cookie(request, ACCESS_COOKIE, fresh.access, int(ACCESS.total_seconds())),
-            self._cookie(request, REFRESH_COOKIE, fresh.refresh, max(1, int(left.total_seconds()))),
+            self._cookie(request, ACCESS_COOKIE, fresh.access, ACCESS),
+            self._cookie(request, REFRESH_COOKIE, fresh.refresh, max(left, timedelta(seconds=1))),
         ]
 
     def none(self, request: AnyConnection) -> list[Cookie]:
         """Return what takes the cookies away."""
         if self._prefix(request) is None:
             return []
-        return [self._cookie(request, name, "", 0) for name in (ACCESS_COOKIE, REFRESH_COOKIE)]
+        return [self._cookie(request, name, "", timedelta()) for name in (ACCESS_COOKIE, REFRESH_COOKIE)]
 
-    def _cookie(self, request: AnyConnection, name: str, value: str, max_age: int) -> Cookie:
+    def _cookie(self, request: AnyConnection, name: str, value: str, life: timedelta) -> Cookie:
         prefix = self._prefix(request)
         return Cookie(
             key=f"{prefix}{name}",
             value=value,
             path="/",  # which `__Host-` asks for
-            max_age=max_age,
+            max_age=int(life.total_seconds()),
             httponly=True,
             samesite="lax",
             secure=prefix == "__Host-",

@@ -1,10 +1,11 @@
 """What is kept about where a sign-in came from: enough for its owner to know it again, too little to follow anybody."""
 
-import ipaddress
 import re
 from typing import Any
 
 from litestar.connection import ASGIConnection
+
+from domain.places import Place
 
 # The order counts: every browser names those it descends from.
 _BROWSERS = (
@@ -40,16 +41,10 @@ def device(request: ASGIConnection[Any, Any, Any, Any]) -> str:
 
 
 def address(request: ASGIConnection[Any, Any, Any, Any]) -> str:
-    """Return where the connection came from, shortened to a network: IPv4 /24, IPv6 /48."""
-    return shortened(request.client.host if request.client else "")
+    """Return where the connection came from; domain.places shortens it before anything is kept."""
+    return request.client.host if request.client else ""
 
 
-def shortened(host: str) -> str:
-    try:
-        found = ipaddress.ip_address(host)
-    except ValueError:
-        return ""
-    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is not None:
-        found = found.ipv4_mapped
-    network = ipaddress.ip_network((found, 24 if found.version == 4 else 48), strict=False)
-    return str(network.network_address)
+def place(request: ASGIConnection[Any, Any, Any, Any], browser: str | None = None) -> Place:
+    """`browser` is the cookie of earlier sign-ins; None for programs, which keep no cookies."""
+    return Place(device(request), address(request), browser)
