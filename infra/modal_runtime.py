@@ -18,6 +18,7 @@ log = logging.getLogger(__name__)
 APP = "parley"
 CLASSES: dict[Name, str] = {"asr": "Asr", "tts": "Tts", "llm": "Llm", "queries": "Queries", "passages": "Passages"}
 COLD_S = 120.0  # a container with a large model may take so long to start; a call waits for it
+CLOSE_S = 2.0
 _END = object()
 
 
@@ -40,6 +41,7 @@ class ModalBackend:
         self._waking: dict[Name, asyncio.Task[None]] = {}
         self._broken: set[Name] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._cancels: set[asyncio.Task[Any]] = set()  # of them, those that end calls over there
 
     async def call(self, function: Name, method: str, *args: object, meter: Meter) -> Any:
         with _translated(function):
@@ -93,12 +95,14 @@ class ModalBackend:
         reading.left = True
         if reading.call_id and not reading.ended:
             reading.task.cancel()
-            self._keep(self._cancel(reading.call_id))
+            cancel = self._keep(self._cancel(reading.call_id))
+            self._cancels.add(cancel)
+            cancel.add_done_callback(self._cancels.discard)
 
     async def _cancel(self, call_id: str) -> None:
         try:
             await modal.FunctionCall.from_id(call_id, client=self._client).cancel.aio()
-        except modal.exception.Error as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody waits to be told
             log.warning("a call could not be cancelled and will run to its end: %s", type(error).__name__)
 
     # -- warm pools --------------------------------------------------------------------------------
@@ -156,10 +160,13 @@ class ModalBackend:
         return task
 
     async def close(self) -> None:
-        for task in list(self._tasks):
+        """End what still waits. Calls that were left a moment ago are still cancelled: their containers cost."""
+        for task in self._tasks - self._cancels:
             task.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=2.0)
+        if tasks := set(self._tasks):
+            _, late = await asyncio.wait(tasks, timeout=CLOSE_S)
+            for task in late:
+                task.cancel()
 
 
 class _Reading:

@@ -217,3 +217,19 @@ async def test_closing_ends_what_still_waits() -> None:
     await asyncio.sleep(0)
     await backend.close()
     assert backend.state("asr") == "ready"
+
+
+async def test_a_call_that_was_left_just_before_the_end_is_cancelled_all_the_same() -> None:
+    class Slow(Backend):
+        async def _cancel(self, call_id: str) -> None:
+            await asyncio.sleep(0.01)  # the request, and its answer
+            await super()._cancel(call_id)
+
+    method = Method(items=SPOKEN)
+    method.go.set()
+    backend = Slow(method)
+    async with aclosing(backend.stream("tts", "speak", meter=Meter())) as items:
+        await anext(items)
+    await backend.close()
+    assert backend.cancelled == ["fc-1"]
+    assert method.closed
