@@ -7,16 +7,10 @@ from litestar.handlers import BaseRouteHandler
 
 from domain.errors import NotAllowed, NotFound
 from domain.people import ROLES, Role
+from web.callers import caller_of
 
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
 OPT = "role"
-
-
-def role_of(connection: AnyConnection) -> Role:
-    """Return the role of who asks: what web/callers.py found, a guest where nothing was found."""
-    caller = (connection.scope.get("state") or {}).get("caller")
-    role = getattr(caller, "role", "guest")
-    return role if role in ROLES else "guest"
 
 
 def least(handler: BaseRouteHandler) -> Role:
@@ -35,9 +29,13 @@ def may(role: Role, asked: Role) -> bool:
 def by_role(connection: AnyConnection, handler: BaseRouteHandler) -> None:
     """The guard of every route. Raises NotAllowed("sign_in_first"), which pages answer by offering to sign in.
 
-    Who is signed in and may not is told that there is nothing: a page for admins is nobody else's to know of.
+    Who is signed in and may not is told that there is nothing: a page for admins is nobody else's to know of. Raises
+    what kept the caller from being known (the database is away) only where it matters who asks.
     """
-    asked, role = least(handler), role_of(connection)
+    asked = least(handler)
+    if asked == "guest":
+        return
+    role = caller_of(connection).role
     if may(role, asked):
         return
     if role == "guest":

@@ -5,14 +5,15 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 from litestar import Litestar
 from litestar.testing import TestClient
 from sqlalchemy import Engine, text
 
 from db.connect import connect
+from infra import wiring
 from infra.config import Config
-from infra.wiring import Services, assemble
 from tests.web.house import BROWSER, SECRET
 from web.app import create_app
 
@@ -26,12 +27,17 @@ KEYS = {
 class Real:
     """One application, its services, and a door to its database that the application does not use."""
 
-    def __init__(self, url: str, folder: Path, **settings: Any) -> None:
+    def __init__(self, url: str, folder: Path, fresh: bool = False, **settings: Any) -> None:
+        """A `fresh` database is migrated first."""
         given = {"core_url": url, "data_dir": folder, "secret_key": SECRET, "engines": "scripted", "argon2": CHEAP}
         self.config = Config(**{**given, **KEYS, **settings})
-        self.services: Services = assemble(self.config)
+        self._engines: list[Engine] = []
+        with patch.object(wiring, "connect", self._connect):
+            if fresh:
+                wiring.migrate(self.config)
+            self.services: wiring.Services = wiring.assemble(self.config)
         self.app: Litestar = create_app(self.services)
-        self.database: Engine = connect(url)
+        self.database = self._connect(url)
 
     @contextmanager
     def open(self, **headers: str) -> Iterator[TestClient[Litestar]]:
@@ -46,7 +52,14 @@ class Real:
             connection.execute(text("DELETE FROM limits"))
 
     def close(self) -> None:
-        self.database.dispose()
+        for engine in self._engines:
+            engine.dispose()
+
+    def _connect(self, url: str, wait_s: float = 10) -> Engine:
+        """Every pool is known, to be closed: drivers complain of connections that nobody closes."""
+        engine = connect(url, wait_s)
+        self._engines.append(engine)
+        return engine
 
 
 def copied(template: Path, folder: Path) -> str:

@@ -13,11 +13,8 @@ from urllib.parse import quote_from_bytes
 import pytest
 from litestar.testing import TestClient
 
-from infra.config import Config
-from infra.wiring import migrate
 from tests.db.conftest import SERVERS, server_database
 from tests.web.hostile import HEADERS, JSONS, TEXTS
-from tests.web.house import SECRET
 from tests.web.matrix import POST, ROWS
 from tests.web.objects import chat_of, filled, guest_cookie
 from tests.web.real import Real, copied
@@ -37,12 +34,11 @@ def real(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         yield from _on(copied(database, folder), folder)
         return
     with server_database(request.param) as url:
-        migrate(Config(core_url=url, data_dir=folder, secret_key=SECRET))
-        yield from _on(url, folder)
+        yield from _on(url, folder, fresh=True)
 
 
-def _on(url: str, folder: Path) -> Iterator[Real]:
-    real = Real(url, folder, bench=True)
+def _on(url: str, folder: Path, fresh: bool = False) -> Iterator[Real]:
+    real = Real(url, folder, fresh, bench=True)
     yield real
     real.close()
 
