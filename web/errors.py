@@ -1,6 +1,7 @@
 """Errors to HTTP, once: which status, which words, and as what (page, fragment or JSON)."""
 
 import logging
+import math
 from typing import Any
 
 import msgspec
@@ -37,6 +38,7 @@ WORDS: dict[str, str] = {
     "account_gone": N_("There is no such account."),
     "account_limit": N_("That was asked for too often. Please try again in {retry_after} seconds."),
     "account_suspended": N_("This account has been suspended."),
+    "admins_only": N_("Only an admin may do this."),
     "answer_weak": N_("The answer must have 8 characters or more and must not be easy to guess."),
     "answer_wrong": N_("The answer is not right."),
     "asr_failed": N_("The hearing engine stopped working. Please try again."),
@@ -51,6 +53,7 @@ WORDS: dict[str, str] = {
     "confirm_password": N_("Give the password you chose when you registered."),
     "costs_gone": N_("The ledger holds no calls of this turn."),
     "cross_site": N_("This request came from another website, so it was refused."),
+    "csrf_bad": N_("This page was open for too long. Please reload it and try again."),
     "dimension_wrong": N_("The index was made for vectors of {expected} numbers, this model makes {found}."),
     "email_bad": N_("This is not an e-mail address we can write to."),
     "email_taken": N_("There is an account with this e-mail address already. Sign in instead."),
@@ -61,10 +64,13 @@ WORDS: dict[str, str] = {
     "engine_late": N_("That took too long. Please try again."),
     "engine_resting": N_("An engine has stopped working and is resting. Please try again in {retry_after} seconds."),
     "engine_waking": N_("The voice models are still waking up. Please try again in a moment."),
+    "field_empty": N_("Please fill this in."),
     "form_bad": N_("One of the fields sent cannot be used."),
     "form_unreadable": N_("The form that was sent could not be read."),
     "functions_away": N_("The voice models cannot be reached just now. Please try again in a moment."),
     "functions_missing": N_("The voice models have not been set up yet."),
+    "https_needed": N_("Signing in needs a secure connection (https)."),
+    "json_bad": N_("The JSON that was sent could not be read."),
     "key_bad": N_("The request has no usable key. Please reload the page."),
     "kind_unknown": N_("A text is embedded as a query or as a passage."),
     "language_unknown": N_("The language {language} is not spoken here yet."),
@@ -74,11 +80,17 @@ WORDS: dict[str, str] = {
     "method_bad": N_("This address does not take that kind of request."),
     "model_broken": N_("The model {model} could not be loaded."),
     "model_missing": N_("The model {model} is not there."),
+    "not_yourself": N_("Nobody changes their own rights. Ask another admin."),
     "nothing_said": N_("Nothing was said: send speech or text."),
     "operator_wait": N_("Too many wrong keys. Please wait a minute."),
     "page_gone": N_("There is nothing at this address."),
+    "passkey_bad": N_("This passkey is not known here, or could not be checked. Please try again."),
     "passkey_gone": N_("There is no such passkey."),
+    "passkey_late": N_("That took too long, or this answer was used already. Please try again."),
+    "passkey_name": N_("A passkey’s name has 1 to 64 characters."),
     "passkey_taken": N_("This passkey is registered already."),
+    "passkeys_full": N_("An account has at most {most} passkeys. Remove one first."),
+    "passkeys_off": N_("Passkeys cannot be used at this address."),
     "password_common": N_("Too many people use this password. Please choose another."),
     "password_guessable": N_("This password would soon be guessed. Add a word or two that nobody expects."),
     "password_long": N_("A password has at most {most} characters."),
@@ -103,10 +115,10 @@ WORDS: dict[str, str] = {
     "setting_missing": N_("The setting {name} is missing."),
     "sign_in_busy": N_("Many people are signing in right now. Please try again in {retry_after} seconds."),
     "sign_in_failed": N_("The name or the password is not right."),
+    "sign_in_first": N_("Please sign in first."),
     "sign_in_limit": N_("Too many tries. Please try again in {retry_after} seconds."),
     "sign_in_locked": N_(
-        "Somebody has tried this name too often. Set a new password by e-mail, or try again in {retry_after} "
-        "seconds."
+        "Somebody has tried this name too often. Set a new password by e-mail, or try again in {retry_after} seconds."
     ),
     "slow_down": N_("That was too often. Please try again in {retry_after} seconds."),
     "speech_empty": N_("The recording is empty. Please check your microphone."),
@@ -165,6 +177,14 @@ def status_of(error: ParleyError) -> int:
     return next((status for kind, status in STATUS.items() if isinstance(error, kind)), 500)
 
 
+def retry_after(error: ParleyError) -> str:
+    """Return after how many seconds to come back, empty where that would not help."""
+    if not isinstance(error, Unavailable | TooMany):
+        return ""
+    seconds = error.detail.get("retry_after")
+    return str(max(1, math.ceil(seconds))) if isinstance(seconds, int | float) else RETRY_AFTER_S
+
+
 class ErrorPages:
     """The exception handlers of the application."""
 
@@ -177,15 +197,14 @@ class ErrorPages:
         }
 
     def of_domain(self, request: Request[Any, Any, Any], error: ParleyError) -> Response[bytes]:
-        retry = isinstance(error, Unavailable | TooMany)
-        return self._answer(request, status_of(error), error.code, error.detail, retry)
+        return self._answer(request, status_of(error), error.code, error.detail, retry_after(error))
 
     def of_http(self, request: Request[Any, Any, Any], error: HTTPException) -> Response[bytes]:
         """Litestar's own refusals: unknown addresses, wrong methods, bodies too large, unusable parameters."""
         status = error.status_code
         if status >= 500:
             return self.unexpected(request, error)
-        response = self._answer(request, status, _HTTP_CODES.get(status, "request_bad"), {}, False)
+        response = self._answer(request, status, _HTTP_CODES.get(status, "request_bad"), {}, "")
         if allow := (error.headers or {}).get("allow"):
             response.headers["allow"] = allow
         return response
@@ -195,16 +214,16 @@ class ErrorPages:
             log.info("the client left while it was still sending")  # nobody reads the answer
         else:
             log.error("unexpected error at %s", request.scope.get("path"), exc_info=error)
-        return self._answer(request, 500, "broken", {}, True)
+        return self._answer(request, 500, "broken", {}, RETRY_AFTER_S)
 
     def _answer(
-        self, request: Request[Any, Any, Any], status: int, code: str, detail: dict[str, object], retry: bool
+        self, request: Request[Any, Any, Any], status: int, code: str, detail: dict[str, object], wait: str
     ) -> Response[bytes]:
         ui = self._pages.ui(request)
-        trouble = Trouble(status, code, words(code, detail, ui.language), retry)
+        trouble = Trouble(status, code, words(code, detail, ui.language), wait != "")
         headers = {"cache-control": "no-store"}
-        if retry:
-            headers["retry-after"] = RETRY_AFTER_S
+        if wait:
+            headers["retry-after"] = wait
         if wants_json(request):
             response = Response(msgspec.json.encode(trouble), media_type="application/json", status_code=status)
         else:
