@@ -47,4 +47,6 @@ class Challenges:
             raise NotAllowed("passkey_late")
 
     def _mac(self, told: bytes, purpose: Purpose, subject: str) -> bytes:
-        return hmac.digest(self._key, b"\n".join([told, purpose.encode(), subject.encode()]), "sha256")
+        return hmac.digest(
+            self._key, b"\n".join([told, purpose.encode(), subject.encode("utf-8", "surrogatepass")]), "sha256"
+        )
