@@ -1,18 +1,15 @@
 """Everything that is kept about a person, for the person: one JSON file each, to be put into a ZIP with the sound."""
 
-from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 import msgspec
 
-from domain.chat import Chat
 from domain.desk import Desk
 from domain.people import Session
 from domain.places import Place
 from domain.ports import Chats
 
-PAGE = 100
+MAX_CHATS = 100_000
 MAX_EVENTS = 10_000
 
 
@@ -49,17 +46,10 @@ class Exporting(Desk):
             "sessions.json": _json(sessions),
             "events.json": _json([row.event for row in self._audit.find(actor=user_id, limit=MAX_EVENTS)]),
         }
-        for chat in _all(chats, user_id):
+        for chat in chats.recent(user_id, MAX_CHATS):  # at once: pages would lose chats of one moment
             told = {"chat": chat, "messages": chats.messages(user_id, chat.id)}
             files[f"chats/{chat.id}.json"] = _json(told)
         return files
-
-
-def _all(chats: Chats, user_id: str) -> Iterator[Chat]:
-    before: datetime | None = None
-    while page := chats.recent(user_id, PAGE, before):
-        yield from page
-        before = page[-1].spoken_at
 
 
 def _json(told: Any) -> bytes:

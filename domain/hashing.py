@@ -79,7 +79,7 @@ class Hasher:
         fits = usable(password)
         try:
             return self._argon2.verify(hashed, normal(password) if fits else "") and fits
-        except (Argon2Error, InvalidHashError):
+        except (Argon2Error, InvalidHashError, UnicodeEncodeError):
             return False
 
     async def _run(self, work: Callable[[], Result]) -> Result:

@@ -60,13 +60,13 @@ def strength(password: str, words: Sequence[str] = (), least: int = LEAST) -> St
         score = _score(password, words) if password else 0
         return Strength(min(score, 1), "password_short")
     bare = _bare(password)
-    if len(set(password)) < 6 or _period(password) * 3 <= len(password):
+    if len(set(password)) < 6 or (_period(password) < LEAST and _period(password) * 3 <= len(password)):
         return Strength(0, "password_repeats")
     if _in_runs(bare) * 5 >= len(password) * 3:
         return Strength(0, "password_sequence")
-    if _famous(bare):
+    if _famous(password):
         return Strength(1, "password_common")
-    if _without(bare, words) < 6 and len(bare) * 2 >= len(password):
+    if _without(password, words) < 6 and len(bare) * 2 >= len(password):
         return Strength(1, "password_own_words")
     score = _score(password, words)
     return Strength(score, "" if score >= SCORE else "password_guessable")
@@ -115,19 +115,23 @@ def _step(left: str, right: str) -> object:
     return None
 
 
-def _famous(bare: str) -> bool:
+def _forms(password: str) -> tuple[str, str]:
+    """Return its letters as they stand, and with "p4ssw0rd" read as what it says."""
+    return _bare(password), _bare(password.casefold().translate(_LEET))
+
+
+def _famous(password: str) -> bool:
     """Tell whether one of the well-known long ones is nearly all of it, plain, in leet or twice."""
-    for form in (bare, bare.translate(_LEET)):
+    for form in _forms(password):
         for known in _FAMOUS:
             if known in form and len(form.replace(known, "")) < 6:
                 return True
     return False
 
 
-def _without(bare: str, words: Sequence[str]) -> int:
+def _without(password: str, words: Sequence[str]) -> int:
     """Return how many letters are left when the person's and the house's words are taken out."""
-    left = min(bare, bare.translate(_LEET), key=lambda form: len(_strip(form, words)))
-    return len(_strip(left, words))
+    return min(len(_strip(form, words)) for form in _forms(password))
 
 
 def _strip(form: str, words: Sequence[str]) -> str:

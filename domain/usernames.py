@@ -9,7 +9,7 @@ import unicodedata
 
 from domain.errors import BadInput
 
-LEAST, MOST = 3, 32  # characters of a name
+LEAST, MOST = 2, 32  # characters of a name: 李雷 has two
 MAX_EMAIL = 254  # RFC 5321's path, less its two brackets
 MAX_LOCAL = 64
 _NAME = re.compile(r"[^\W_](?:[\w.-]*[^\W_])?\Z")
