@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aiohttp import web
+from grpclib import GRPCError, Status
 from modal_proto import api_pb2
 
 from infra.local.loopback import address, listening, named_as_ours, serving
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 BLOCK = 8 * 1024 * 1024  # of volumes, fixed by the client
 PART = 128 * 1024 * 1024  # a longer blob comes in parts of this length; clients insist on parts above 1 GiB
+MOST_PARTS = 10_000  # of one blob, 1.2 TiB; the list of their addresses is made in memory
 KEPT_BYTES = 2 * 1024**3  # of blobs; the oldest go first. Modal keeps results for a week
 HEX = frozenset("0123456789abcdef")
 
@@ -40,7 +42,12 @@ class Blobs:
             folder.mkdir(parents=True, exist_ok=True)
 
     def create(self, length: int) -> api_pb2.BlobCreateResponse:
-        """Return where to put a blob of `length` bytes: one address, or one for each part."""
+        """Return where to put a blob of `length` bytes: one address, or one for each part.
+
+        Raises GRPCError INVALID_ARGUMENT for a length that no disk holds.
+        """
+        if not 0 <= length <= self.part_length * MOST_PARTS:
+            raise GRPCError(Status.INVALID_ARGUMENT, f"a blob of {length} bytes cannot be kept here")
         self._make_room()
         blob_id = self._plane.apps.new_id("bl")
         url = f"{self._url}/blobs/{blob_id}"
@@ -111,7 +118,7 @@ class Blobs:
         return await self._receive(request, self._blob(request.match_info["id"]))
 
     async def _put_part(self, request: web.Request) -> web.Response:
-        return await self._receive(request, self._part(request.match_info["id"], int(request.match_info["part"])))
+        return await self._receive(request, self._part(request.match_info["id"], _count(request.match_info["part"])))
 
     async def _put_block(self, request: web.Request) -> web.Response:
         digest = request.match_info["sha256"]
@@ -127,7 +134,7 @@ class Blobs:
 
     async def _complete(self, request: web.Request) -> web.Response:
         """Join the parts; the answer holds the md5 of their md5s, which the client checks."""
-        blob_id, count = request.match_info["id"], int(request.query["parts"])
+        blob_id, count = request.match_info["id"], _count(request.query.get("parts", ""))
         parts = [self._part(blob_id, part) for part in range(count)]
         if not all(part.is_file() for part in parts):
             raise web.HTTPBadRequest(text="a part is missing\n")
@@ -156,6 +163,12 @@ class Blobs:
 
     def _part(self, blob_id: str, part: int) -> Path:
         return self._blob(f"{blob_id}-part-{part:05d}")
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal() and len(text) <= len(str(MOST_PARTS)) and int(text) <= MOST_PARTS):
+        raise web.HTTPBadRequest(text="no such part\n")
+    return int(text)
 
 
 def _write(path: Path, data: bytes) -> None:

@@ -30,6 +30,7 @@ log = logging.getLogger("infra.local")
 
 # Modules of infra.local, each with GROUPS.
 GROUPS = ("rpc_apps", "rpc_functions", "rpc_images", "rpc_calls", "rpc_containers", "rpc_logs", "rpc_objects")
+WORDS = 2_000  # characters of a refusal
 SERVICE = "/modal.client.ModalClient/"
 
 
@@ -76,11 +77,15 @@ class Service:
         request = await stream.recv_message()
         if self._caller.container is None:
             await self._plane.faults.round_trip()
-        if cardinality.server_streaming:
-            async for reply in method(request, self._caller):
-                await stream.send_message(reply)
-        else:
-            await stream.send_message(await method(request, self._caller))
+        try:
+            if cardinality.server_streaming:
+                async for reply in method(request, self._caller):
+                    await stream.send_message(reply)
+            else:
+                await stream.send_message(await method(request, self._caller))
+        except GRPCError as refusal:
+            # It quotes what was asked, and travels as a header: one of 300 kB stands still on both sides.
+            raise GRPCError(refusal.status, (refusal.message or "")[:WORDS]) from refusal
 
 
 def collect(plane: Plane) -> dict[str, Callable[..., Any]]:

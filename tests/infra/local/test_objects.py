@@ -10,6 +10,7 @@ from pathlib import Path
 import aiohttp
 import modal
 import pytest
+from grpclib import GRPCError
 from modal.exception import AlreadyExistsError, InvalidError, NotFoundError
 
 from infra.local import blobs
@@ -291,6 +292,26 @@ async def test_a_blob_is_put_and_fetched_over_http_and_its_etag_is_the_md5(plane
         assert etag == f'"{md5(data)}"'
         async with http.get(plane.parts["blobs"].address(made.blob_ids[0])) as reply:
             assert await reply.read() == data
+
+
+async def test_a_refusal_that_quotes_a_very_long_name_arrives(client: modal.Client) -> None:
+    async with asyncio.timeout(20):  # it stood still for half a minute
+        with pytest.raises(NotFoundError, match="xxx"):
+            await modal.Function.from_name("x" * 300_000, "f", client=client).hydrate.aio()
+
+
+async def test_a_blob_of_no_possible_length_or_part_is_refused_at_once(plane: Plane) -> None:
+    store: blobs.Blobs = plane.parts["blobs"]
+    for length in (-1, 2**62):
+        with pytest.raises(GRPCError, match=f"a blob of {length} bytes"):
+            store.create(length)
+    url = store.create(1).upload_urls.items[0]
+    async with aiohttp.ClientSession() as http:
+        for wrong in (f"{url}/complete", f"{url}/complete?parts=99999999999", f"{url}/complete?parts=-1"):
+            async with http.post(wrong) as reply:
+                assert reply.status == 400, wrong
+        async with http.put(f"{url}/parts/abc", data=b"x") as reply:
+            assert reply.status == 400
 
 
 async def test_a_long_blob_comes_in_parts(plane: Plane) -> None:
