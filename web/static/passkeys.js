@@ -50,8 +50,7 @@ async function run(box, more = {}) {
   const { origin, publicKey } = await send(box, box.dataset.ask);
   if (origin !== location.origin) throw new Refused(box.dataset.elsewhere.replace("{origin}", origin));
   const key = await navigator.credentials[box.dataset.passkey]({ publicKey: options(publicKey), ...more });
-  const name = box.elements?.name.value;
-  const rest = box.dataset.passkey === "create" ? { name } : { next: box.dataset.next };
+  const rest = box.dataset.passkey === "create" ? { name: box.querySelector("input").value } : { next: box.dataset.next };
   const { next } = await send(box, box.dataset.answer, { key: plain(key), ...rest });
   location.assign(next);
 }
@@ -120,14 +119,12 @@ async function open(box) {
   const button = box.querySelector("button");
   box.hidden = false;
   for (const none of document.querySelectorAll("[data-passkey-none]")) none.hidden = true;
-  if (box instanceof HTMLFormElement) {
-    box.addEventListener("submit", (event) => {
-      event.preventDefault();
-      pressed(box, button);
-    });
-    if (box.dataset.origin && box.dataset.origin !== location.origin)
-      say(box, box.dataset.elsewhere.replace("{origin}", box.dataset.origin));
-  } else button.addEventListener("click", () => pressed(box, button));
+  button.addEventListener("click", () => pressed(box, button));
+  box.querySelector("input")?.addEventListener("keydown", (event) => {
+    if (event.key === "Enter" && !event.isComposing) pressed(box, button);
+  });
+  if (box.dataset.origin && box.dataset.origin !== location.origin)
+    say(box, box.dataset.elsewhere.replace("{origin}", box.dataset.origin));
   if (box.dataset.answer === "/sign-in/passkey") offer(box);
 }
 
