@@ -2,7 +2,7 @@
 PARLEY := tools/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check lint browser models torch plane servers bench bench-scripted bench-voice bench-store bench-browser bench-plane verify-weights audit-verify deploy modal-matrix lock clean
+.PHONY: help run setup test check lint browser models torch plane servers bench bench-scripted bench-voice bench-store bench-accounts bench-browser bench-plane verify-weights audit-verify deploy modal-matrix lock clean
 
 help: ## list the targets
 	@echo "Parley: talk, by voice, with a character."
@@ -38,10 +38,10 @@ plane: ## the functions on the local Modal: real containers, the unmodified clie
 servers: ## the stores on PostgreSQL, MariaDB and Redis
 	@$(PARLEY) tools.suites servers
 
-bench: ## all benches: overhead with scripted engines, latency of real ones, cost of the stores, hands-free in Chromium
+bench: ## all benches: overhead with scripted engines, latency of real ones, cost of the stores and of signing in, hands-free in Chromium
 	@$(PARLEY) tools.suites bench
 
-bench-scripted bench-voice bench-store bench-browser bench-plane: ## one of them (ARGS=... goes to it, here and in the suites)
+bench-scripted bench-voice bench-store bench-accounts bench-browser bench-plane: ## one of them (ARGS=... goes to it, here and in the suites)
 	@$(PARLEY) tools.suites $@
 
 verify-weights: ## read every model file again and compare its sha256

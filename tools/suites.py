@@ -18,6 +18,7 @@ BENCHES = {  # in tests/bench
     "bench-scripted": "scripted",
     "bench-voice": "voice",
     "bench-store": "bench_store",
+    "bench-accounts": "accounts",
     "bench-browser": "browser",
     "bench-plane": "plane",
 }

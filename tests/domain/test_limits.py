@@ -1,6 +1,8 @@
 """The gatekeeper: who is refused, for how long, and what cannot be done with that to others."""
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -143,3 +145,10 @@ def test_nobody_may_guess_more_often_than_the_standard_allows() -> None:
     assert LIMITS["sign_in_account"].most <= 100
     assert LIMITS["sign_in_account"].window_s >= 86_400
     assert all(limit.most > 0 and 60 <= limit.window_s <= 86_400 and limit.subject for limit in LIMITS.values())
+
+
+def test_the_page_about_limits_has_them_all_as_they_are() -> None:
+    spans = {60: "1 minute", 300: "5 minutes", 600: "10 minutes", 3_600: "1 hour", 86_400: "24 hours"}
+    page = (Path(__file__).parents[2] / "docs" / "limits.md").read_text(encoding="utf-8")
+    told = re.findall(r"^\| `(\w+)` \| (\d+) \| ([^|]+) \| ([^|]+) \|$", page, re.MULTILINE)
+    assert told == [(name, str(limit.most), spans[limit.window_s], limit.subject) for name, limit in LIMITS.items()]
