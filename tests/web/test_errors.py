@@ -137,3 +137,14 @@ def test_something_to_try_again_says_when(house: House) -> None:
     assert answer.status_code == 503
     assert answer.json()["retry"] is True
     assert int(answer.headers["retry-after"]) > 0
+
+
+def test_an_error_that_knows_when_to_come_back_is_believed(house: House) -> None:
+    def busy() -> None:
+        raise errors.Unavailable("engine_busy", engine="tts", retry_after=37)
+
+    house.personas.all = busy  # type: ignore[method-assign, assignment]
+    with house.open() as client:
+        answer = client.get("/", headers={"accept": "application/json"})
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "37")
+    assert "37 seconds" in answer.json()["message"]
