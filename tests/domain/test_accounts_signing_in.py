@@ -121,6 +121,17 @@ async def test_a_stolen_browser_cookie_gives_ten_tries_and_is_no_help_with_other
     assert await failures(house, "ben", knowing(THIEF, anna), 12) == ["sign_in_failed"] * 10 + ["slow_down"] * 2
 
 
+async def test_a_browser_that_one_account_knows_is_new_to_another() -> None:
+    house = House()
+    anna = await house.settle("anna")
+    await house.settle("ben", CAFE)
+    count = len(house.letters.mails)
+
+    await house.people.sign_in("ben", PASSWORD, knowing(HOME, anna))
+
+    assert [(mail.kind, mail.to) for mail in house.letters.mails[count:]] == [("new_sign_in", "ben@x.org")]
+
+
 async def test_spraying_one_password_over_many_names_ends_too() -> None:
     house = House()
     codes = [code for n in range(62) for code in await failures(house, f"name{n}", THIEF, 1, "password of the year")]
