@@ -9,6 +9,8 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from sqlalchemy.exc import DBAPIError
+
 from db.audit import Finding, SqlAudit
 from db.audit_chain import Head, HeadFile
 from db.connect import connect
@@ -36,7 +38,7 @@ def main(arguments: Sequence[str], env: Mapping[str, str] = os.environ) -> int:
     except (Trouble, ValueError, OSError) as error:
         _say(f"The audit log cannot be looked at: {error}")
         return 2
-    except Unavailable:
+    except (Unavailable, DBAPIError):  # servers call a table that is not there an error of the program
         _say("The audit log cannot be looked at: the database does not answer, or has no such table.")
         return 2
     return tell(finding)

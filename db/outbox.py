@@ -20,7 +20,7 @@ _MINE = outbox.c.id == bindparam("which")
 _PUT = insert(outbox)
 _DUE = (
     select(outbox.c.id, outbox.c.mail, outbox.c.tries)
-    .where(outbox.c.next_at <= bindparam("now"))
+    .where(outbox.c.next_at <= bindparam("now"), outbox.c.sent_at.is_(None))
     .order_by(outbox.c.next_at)
     .limit(bindparam("most"))
 )
@@ -44,10 +44,17 @@ class SqlOutbox:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def put(self, mail: Mail) -> None:
-        """Keep it, due at once; a mail that is there already stays as it is. Raises BadInput for a bad id."""
+    def put(self, mail: Mail, to_be_sent: bool = True) -> None:
+        """Keep it, due at once; a mail that is there already stays as it is. Raises BadInput for a bad id.
+
+        One that is not to be sent is only read, also by a process that sends: else the first start with a real mail
+        server would deliver a week of development.
+        """
         check_names(mail.id)
-        row = {"id": mail.id, "mail": msgspec.json.encode(mail).decode(), "at": mail.at, "tries": 0, "next_at": mail.at}
+        row = {
+            "id": mail.id, "mail": msgspec.json.encode(mail).decode(), "at": mail.at, "tries": 0, "next_at": mail.at,
+            "sent_at": None if to_be_sent else mail.at,
+        }  # fmt: skip
         try:
             with writing(self._engine) as connection:
                 connection.execute(_PUT, row)

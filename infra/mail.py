@@ -19,7 +19,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 60.0, 4 * 3_600.0
 GIVE_UP = timedelta(days=2)
 AT_ONCE = 20
 LEASE_S = 600.0  # longer than AT_ONCE mails take; a worker that died has its mails sent by another after it
-KEEP = timedelta(days=7)  # mails of a development outbox
+KEEP = timedelta(days=7)  # mails of a development outbox; longer than GIVE_UP
 CLOSE_S = 5.0
 
 
@@ -31,7 +31,7 @@ class Outbox:
 
     def send(self, mail: Mail) -> None:
         """Raises BadInput("email_bad"), Unavailable."""
-        self._store.put(readable(mail))
+        self._store.put(readable(mail), to_be_sent=False)
         self._store.purge(mail.at - KEEP)
 
     def newest(self, limit: int = 50) -> list[Mail]:
@@ -90,6 +90,7 @@ class SmtpMailer:
             await asyncio.to_thread(thread.join, CLOSE_S)
 
     def _run(self) -> None:
+        self._tidy()
         while not self._closing.is_set():
             self._wake.clear()
             try:
@@ -100,6 +101,13 @@ class SmtpMailer:
             except Exception:
                 log.exception("delivering mail failed")  # a fault of ours must not be the last mail's
             self._wake.wait(self._every_s)
+
+    def _tidy(self) -> None:
+        """Erase what is older than any mail that waits: those of a development outbox, links and all."""
+        try:
+            self._store.purge(self._now() - KEEP)
+        except Unavailable:
+            log.warning("old mail cannot be erased just now")
 
     def deliver(self) -> int:
         """Send what is due; return how many were looked at. The thread calls this, and tests do."""

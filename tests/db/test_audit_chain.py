@@ -22,7 +22,7 @@ from db.audit_chain import Head, HeadBroken, HeadFile, row_mac
 from db.audit_verify import main
 from db.connect import connect
 from domain.audit import clean
-from tests.db.conftest import emptied
+from tests.db.conftest import emptied, server_database
 from tests.db.test_audit_contract import KEY, NOON, event
 
 ROWS = 12
@@ -294,6 +294,16 @@ def test_the_command_says_what_it_lacks(tmp_path: Path, capsys: pytest.CaptureFi
         assert main([], env) == 2
         assert words in capsys.readouterr().out
     assert main(["--expect", "12"], {"DATA_DIR": str(tmp_path)}) == 2
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("kind", ["mysql", "postgresql"])
+def test_the_command_says_so_of_a_server_that_nobody_has_migrated(
+    kind: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with server_database(kind) as url:
+        assert main([], {"CORE_URL": url, "DATA_DIR": str(tmp_path), "AUDIT_KEY": KEY}) == 2
+    assert "has no such table" in capsys.readouterr().out
 
 
 @pytest.mark.server

@@ -63,6 +63,13 @@ def test_a_mail_put_twice_is_one(outbox: SqlOutbox) -> None:
     assert outbox.newest() == [mail()]
 
 
+def test_what_is_only_to_be_read_is_never_due(outbox: SqlOutbox) -> None:
+    outbox.put(mail(1), to_be_sent=False)
+    outbox.put(mail(2))
+    assert [each.id for each in outbox.claim(NOON + timedelta(days=1), 60)] == ["mail-002"]
+    assert [each.id for each in outbox.newest()] == ["mail-002", "mail-001"]
+
+
 def test_the_newest_come_first_and_old_ones_are_purged(outbox: SqlOutbox) -> None:
     for number in range(10):
         outbox.put(mail(number))

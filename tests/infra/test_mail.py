@@ -21,7 +21,7 @@ from domain.errors import BadInput
 from domain.people import Mail
 from infra import mail as mailers
 from infra.mail import Outbox, SmtpMailer
-from infra.mail_message import message
+from infra.mail_message import message, readable
 from infra.smtp import Server, server
 from tests.db.test_outbox import NOON, mail
 from tests.infra.smtp_server import Letter, Post, certificate, post_office
@@ -109,7 +109,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_no_text_becomes_a_header(store: SqlOutbox, post: Post, clock: Hands, text: str) -> None:
-    Outbox(store).send(mail(subject=text, body=text))
+    store.put(readable(mail(subject=text, body=text)))  # as both mailers do
     assert mailer(store, post, clock).deliver() == 1
 
     got = message_from_bytes(only(post).data, policy=policy.default)
@@ -347,3 +347,17 @@ def test_real_mail_is_not_shown(store: SqlOutbox, post: Post, clock: Hands) -> N
     store.put(mail())
     assert mailer(store, post, clock).newest() == []
     assert isinstance(mail(), Mail)
+
+
+def test_a_week_of_development_is_not_delivered_by_the_first_real_mail_server(
+    store: SqlOutbox, post: Post, clock: Hands
+) -> None:
+    Outbox(store).send(mail(1))
+    Outbox(store).send(mail(2, at=clock()))
+    sending = mailer(store, post, clock)
+    assert sending.deliver() == 0
+    clock.wait(days=7)
+    sending.start()
+    asyncio.run(sending.close())
+    assert [each.id for each in store.newest()] == ["mail-002"]
+    assert post.letters == []
