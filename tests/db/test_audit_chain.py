@@ -61,7 +61,7 @@ def test_a_log_that_nobody_touched_is_whole(log: Log) -> None:
     [
         "actor = 'user-8'", "actor = 'user-4 '", "action = 'signed_out'", "target = ''", "address = ''",
         "at = '2026-03-01 12:04:00.123457'", "detail = '{\"n\":5}'", "detail = '{\"n\": 4}'", "mac = ''",
-        "mac = 'f00d'", "detail = '{}'",
+        "mac = 'f00d'", "mac = 'é'", "actor = '\u202e'", "detail = '{}'",
     ],
 )  # fmt: skip
 def test_any_column_of_any_row_that_is_changed_is_found(log: Log, change: str) -> None:
