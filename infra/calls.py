@@ -76,16 +76,23 @@ class Calls:
                 # It ran, and did not come to tell for how long: as long as we saw.
                 meter.engine_s = time.monotonic() - began
             if outcome == "done" or meter.answered or meter.container or meter.engine_s:  # else it cost nothing
-                row = self._pricing.call(
-                    secrets.token_urlsafe(12),
-                    FUNCTIONS[function],
-                    at,
-                    meter.usage(),
-                    outcome,
-                    remote_id=meter.remote_id,
-                    pool=function,
-                )
-                self._note(row)
+                self._write(function, meter, at, outcome)
+
+    def _write(self, function: Name, meter: Meter, at: datetime, outcome: Outcome) -> None:
+        """An answer is worth more than its row: what cannot be priced or noted is only logged."""
+        try:
+            row = self._pricing.call(
+                secrets.token_urlsafe(12),
+                FUNCTIONS[function],
+                at,
+                meter.usage(),
+                outcome,
+                remote_id=meter.remote_id,
+                pool=function,
+            )
+            self._note(row)
+        except Exception:
+            log.exception("a call of %s has no row in the ledger: %s", function, meter.usage())
 
 
 _END = object()

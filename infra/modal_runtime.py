@@ -80,6 +80,9 @@ class ModalBackend:
                             await self._cancel(reading.call_id)
                             return
                     reading.items.put_nowait(item)
+        except asyncio.CancelledError:  # by `_leave`, which nobody waits for, or at the end of the program
+            reading.items.put_nowait(Unavailable("functions_away", engine=function))
+            raise
         except Exception as error:  # noqa: BLE001 - raised where it is awaited
             reading.items.put_nowait(error)
         finally:

@@ -155,6 +155,7 @@ class VllmLlm:
             raise Unavailable("engine_waking")
         if not self._vllm.alive:
             log.error("%s", self._vllm.ended())
+            self._revive()
             raise Unavailable("llm_failed")
         meter = meter or Meter()
         began = time.perf_counter()
@@ -165,6 +166,20 @@ class VllmLlm:
         finally:
             # Replies run side by side on one GPU: each counts the time that it had one, not its share of it.
             meter.engine_s += time.perf_counter() - began
+
+    def _revive(self) -> None:
+        """Start it anew in the background: until then this container, which is paid for, could answer nobody."""
+        self._vllm, dead = None, self._vllm  # whoever asks meanwhile is told that it wakes
+
+        def again() -> None:
+            if dead is not None:
+                dead.close()
+            try:
+                self.load()
+            except Exception:
+                log.exception("vLLM did not start again")
+
+        threading.Thread(target=again, name="vllm-again", daemon=True).start()
 
     async def prepare(self, prompt: Prompt, meter: Meter | None = None) -> None:
         """Nothing: vLLM finds the prefixes of earlier prompts itself."""

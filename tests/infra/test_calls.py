@@ -135,6 +135,14 @@ async def test_a_gap_in_a_stream_is_late() -> None:
     assert book.row.outcome == "failed"
 
 
+async def test_a_row_that_cannot_be_written_does_not_cost_the_answer() -> None:
+    def full(row: Call) -> None:
+        raise MemoryError
+
+    calls = Calls(Far(), Pricing("modal"), full)
+    assert await calls.ask("asr", "transcribe", "work", within_s=5) == "heard"
+
+
 async def test_ones_own_machine_costs_nothing() -> None:
     book = Book(Far(), "inline")
     await book.calls.ask("asr", "transcribe", "work", within_s=5)
