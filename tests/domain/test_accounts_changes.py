@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+from datetime import timedelta
 
 import pytest
 
+from domain.desk import hashed
 from domain.errors import BadInput, Conflict, NotAllowed, NotFound, TooMany
 from domain.people import Passkey
 from tests.domain.people_house import CAFE, HOME, NEWER, PASSWORD, THIEF, House, session_of
@@ -92,6 +94,18 @@ async def test_a_link_to_a_new_address_dies_with_a_recovery() -> None:
 
     with pytest.raises(NotFound, match="link_gone"):
         await house.people.confirm_email(thiefs, THIEF)
+    assert house.accounts.get(session.user_id).email == "anna@x.org"
+
+
+async def test_a_link_to_a_new_address_that_was_asked_for_in_the_moment_of_a_recovery_waits_too() -> None:
+    house = House()
+    session = session_of(await house.settle())
+    await house.people.change_email(session, "thief@y.org", THIEF)
+    token, day = house.link(), house.clock.now() + timedelta(days=1)
+    house.tokens.put(hashed("hold", session.user_id), "hold", session.user_id, "", day)
+
+    with pytest.raises(NotAllowed, match="recently_recovered"):
+        await house.people.confirm_email(token, THIEF)
     assert house.accounts.get(session.user_id).email == "anna@x.org"
 
 
