@@ -169,16 +169,16 @@ class VllmLlm:
 
     def _revive(self) -> None:
         """Start it anew in the background: until then this container, which is paid for, could answer nobody."""
-        self._vllm, dead = None, self._vllm  # whoever asks meanwhile is told that it wakes
 
         def again() -> None:
-            if dead is not None:
-                dead.close()
             try:
                 self.load()
             except Exception:
                 log.exception("vLLM did not start again")
 
+        if (dead := self._vllm) is not None:
+            self._vllm = None  # whoever asks meanwhile is told that it wakes
+            dead.close()
         threading.Thread(target=again, name="vllm-again", daemon=True).start()
 
     async def prepare(self, prompt: Prompt, meter: Meter | None = None) -> None:
