@@ -115,7 +115,7 @@ class SqlAudit:
         for number, row in self._rows():
             if number > seq + 1:
                 return found(seq + 1, "missing")
-            if number < 1 or row is None or row["mac"] != row_mac(self._key, row, mac):
+            if row is None or row["mac"] != row_mac(self._key, row, mac):
                 return found(number, "changed")
             if any(number == each.seq and row["mac"] != each.mac for each in known):
                 return found(number, "other")

@@ -115,6 +115,18 @@ def test_a_cut_end_that_grew_again_is_found_by_the_head(log: Log) -> None:
     assert log.found() == (12, "other")
 
 
+def test_rows_that_we_signed_ourselves_cannot_be_put_between_others(log: Log) -> None:
+    """The end is taken away for a while, the program writes on, and then the old end comes back over the new one."""
+    names = "seq, at, action, actor, target, address, detail, mac"
+    log.attack(f"CREATE TABLE aside AS SELECT {names} FROM audit WHERE seq > 9", "DELETE FROM audit WHERE seq > 8")  # noqa: S608
+    try:
+        SqlAudit(log.engine, KEY).add([event(actor="other")])
+        log.attack(f"INSERT INTO audit ({names}) SELECT {names} FROM aside")  # noqa: S608
+        assert log.found() == (10, "changed")
+    finally:
+        log.attack("DROP TABLE aside")
+
+
 def test_without_a_head_a_cut_end_cannot_be_seen_and_the_finding_admits_it(log: Log) -> None:
     log.attack("DELETE FROM audit WHERE seq > 8")
     finding = SqlAudit(log.engine, KEY).inspect()
