@@ -89,8 +89,8 @@ def _parts(word: str) -> list[str]:
 
 
 def _period(text: str) -> int:
-    """Return how long the piece is that the text repeats; the text's own length when it does not."""
-    return (text + text).find(text, 1)
+    """Return after how many characters the text repeats itself, to its end; its own length when it does not."""
+    return next((step for step in range(1, len(text)) if text.startswith(text[step:])), len(text))
 
 
 def _in_runs(bare: str) -> int:

@@ -33,7 +33,7 @@ def test_long_and_unexpected_ones_are_taken_whatever_they_are_made_of(password: 
         ("", "password_short"), ("fjq38vnw04kdlc", "password_short"), ("x" * 257, "password_long"),
         ("x" * 10**6, "password_long"),
         ("aaaaaaaaaaaaaaaa", "password_repeats"), ("abababababababab", "password_repeats"),
-        ("cobaltcobaltcobalt", "password_repeats"),
+        ("cobaltcobaltcobalt", "password_repeats"), ("cat dog cat dog cat dog ca", "password_repeats"),
         ("abcdefghijklmnop", "password_sequence"), ("9876543210987654", "password_sequence"),
         ("qwertyuiopasdfgh", "password_sequence"), ("1qaz2wsx3edc4rfv", "password_sequence"),
         ("correct horse battery staple", "password_common"), ("CorrectH0rseBatterySt@ple1", "password_common"),
@@ -54,6 +54,12 @@ def test_64_characters_and_many_more_are_taken_and_nothing_is_cut() -> None:
     long = "seven herons by the lock and a kettle that nobody remembers, " * 4
     check_password(long)
     assert len(long) > 200
+
+
+def test_of_a_long_one_its_end_counts_as_much_as_its_beginning() -> None:
+    dull = "x7" * 36
+    assert strength(dull + "cobalt umbrella, seven trains leave late").hint == ""
+    assert strength("cobalt umbrella, seven trains leave late" + dull + dull).hint == ""
 
 
 def test_two_ways_to_write_one_letter_are_one_password() -> None:
@@ -96,6 +102,23 @@ async def test_a_hash_is_argon2id_with_a_salt_of_its_own(hasher: Hasher) -> None
         assert not await hasher.verify(first, wrong)
     for broken in ("", "x", first[:-4], first.replace("argon2id", "argon2x"), "\ud800"):
         assert not await hasher.verify(broken, "a tin whistle")
+
+
+@pytest.mark.anyio
+async def test_a_megabyte_is_not_hashed_and_what_is_hashed_instead_is_not_taken_for_it(hasher: Hasher) -> None:
+    lengths = []
+
+    class Watching:
+        def verify(self, hashed: str, password: str) -> bool:
+            lengths.append(len(password))
+            return True
+
+    watching: Any = Watching()
+    hasher._argon2 = watching
+
+    assert not await hasher.verify("hash", "x" * 10**6) and not await hasher.verify("hash", "x" * 257)
+    assert await hasher.verify("hash", "x" * 256)
+    assert lengths == [0, 0, 256]
 
 
 @pytest.mark.anyio
