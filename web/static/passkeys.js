@@ -1,6 +1,8 @@
 // Passkeys: what the server asks goes to the browser, and the browser's answer goes back. A part of a page says what
-// it is for: data-passkey (create or get), data-ask and data-answer (addresses), data-next, data-csrf, and its words.
+// it is for: data-passkey (create or get), data-ask and data-answer (addresses), data-next, and its words.
 // Where a browser has no passkeys these parts stay hidden.
+
+import { csrf } from "./csrf.js";
 
 const FRESH_MS = 240_000; // challenges last for five minutes
 
@@ -30,8 +32,7 @@ function plain({ id, rawId, type, response }) {
 }
 
 async function send(box, address, body = {}) {
-  const headers = { accept: "application/json", "content-type": "application/json" };
-  if (box.dataset.csrf) headers["x-csrf-token"] = box.dataset.csrf;
+  const headers = { accept: "application/json", "content-type": "application/json", ...csrf() };
   let answer;
   try {
     answer = await fetch(address, { method: "POST", headers, body: JSON.stringify(body) });
