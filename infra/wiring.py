@@ -14,9 +14,12 @@ from db.connect import connect
 from db.ledger import SqlLedger
 from db.migrate import upgrade
 from db.personas import SqlPersonas
+from domain.accounts import People
 from domain.cards import load
+from domain.passkeys import Passkeys
 from domain.persona import Persona
 from domain.ports import Chats, Clock, Embedder, Personas
+from domain.sign_ins import SignIns
 from domain.sounds import Sounds
 from domain.turns import Turns
 from domain.usage import Ledger
@@ -28,6 +31,7 @@ from infra.clock import SystemClock
 from infra.config import Config, ConfigError
 from infra.engines import Engine, Engines
 from infra.ledger import LedgerWriter
+from infra.members import Members, members
 from infra.pricing import Pricing
 from infra.remote_engines import RemoteEngines
 from infra.runtime import (
@@ -57,12 +61,26 @@ class Services(msgspec.Struct, frozen=True):
     clock: Clock
     ledger: Ledger
     writer: LedgerWriter
+    members: Members
+
+    @property
+    def people(self) -> People:
+        return self.members.people
+
+    @property
+    def sign_ins(self) -> SignIns:
+        return self.members.sign_ins
+
+    @property
+    def passkeys(self) -> Passkeys:
+        return self.members.passkeys
 
     async def start(self) -> None:
         """Wake the engines, then make the greetings; runs beside the serving of pages."""
         erased = await asyncio.to_thread(self.chats.purge, self.clock.now() - KEEP_DELETED)
         if erased:
             log.info("erased %d chats that were deleted a week ago", erased)
+        await self.members.start(self.config.admin)
         await self.engines.wake()
         if self.config.runtime == "inline":  # elsewhere it would wake a GPU for greetings that nobody may want
             await self.sounds.make_ahead(self.personas.all(), lambda: self.turns.busy)
@@ -71,6 +89,7 @@ class Services(msgspec.Struct, frozen=True):
         await self.turns.close()
         await self.engines.close()
         await self.writer.close()
+        await self.members.stop()
 
 
 def migrate(config: Config) -> list[Persona]:
@@ -99,7 +118,8 @@ def assemble(config: Config) -> Services:
     turns = Turns(RuntimeTranscriber(calls), llm, speaker, chats, personas, clock)
     sounds = Sounds(speaker, chats, personas, FileShelf(config.data_dir / "sounds"))
     embedder = RuntimeEmbedder(calls, SIZE)
-    return Services(config, turns, sounds, chats, personas, embedder, place.engines, clock, ledger, writer)
+    who = members(config, database, clock)
+    return Services(config, turns, sounds, chats, personas, embedder, place.engines, clock, ledger, writer, who)
 
 
 class _Place(msgspec.Struct, frozen=True):

@@ -15,13 +15,19 @@ from litestar.types import ControllerRouterHandler
 from infra.telemetry import Telemetry
 from infra.wiring import Services
 from web.assets import Assets
+from web.authentication import Authentication
+from web.callers import caller_of
+from web.csrf import csrf
 from web.errors import ErrorPages
 from web.forms import FORM_BYTES
 from web.operators import Operators
 from web.render import Pages
-from web.routes import bench, chats, export, files, gallery, health, operator, settings, sounds, turns
+from web.roles import by_role
+from web.routes import bench, chats, export, files, gallery, health, me, operator, settings, sounds, turns
+from web.routes.api_auth import api_auth
 from web.security import Shield, known_ids, same_origin
 from web.session import Guests
+from web.sign_in_cookies import SignInCookies
 
 log = logging.getLogger(__name__)
 ROUTES: list[ControllerRouterHandler] = [
@@ -48,6 +54,8 @@ ROUTES: list[ControllerRouterHandler] = [
     sounds.greeting,
     sounds.line,
     settings.settings,
+    me.me,
+    api_auth,
     health.health,
     health.ready,
     health.metrics,
@@ -74,11 +82,11 @@ def create_app(services: Services, on_serving: Callable[[], None] | None = None)
     config = services.config
     assets = Assets()
     pages = Pages(assets)
-    guests = Guests(config)
+    guests, sign_in_cookies = Guests(config), SignInCookies(config)
     telemetry = Telemetry(services.engines.status)
 
     def identify(request: ASGIConnection[Any, Any, Any, Any]) -> str:
-        return guests.identify(request)
+        return caller_of(request).owner
 
     provided = {
         "services": services,
@@ -86,6 +94,9 @@ def create_app(services: Services, on_serving: Callable[[], None] | None = None)
         "assets": assets,
         "guests": guests,
         "operators": Operators(config),
+        "people": services.people,
+        "sign_ins": services.sign_ins,
+        "sign_in_cookies": sign_in_cookies,
         "telemetry": telemetry,
     }
 
@@ -108,7 +119,7 @@ def create_app(services: Services, on_serving: Callable[[], None] | None = None)
             "guest": Provide(identify, sync_to_thread=False),
         },
         exception_handlers=ErrorPages(pages).handlers,  # type: ignore[arg-type]
-        guards=[same_origin(config.public_url), known_ids],
+        guards=[same_origin(config.public_url), known_ids, csrf, by_role],
         lifespan=[living],
         # Streams, sound and static files say `raw`: they are compressed already, or must not be.
         compression_config=CompressionConfig(
@@ -120,7 +131,8 @@ def create_app(services: Services, on_serving: Callable[[], None] | None = None)
         logging_config=None,
         debug=False,
     )
-    app.asgi_handler = Shield(app.asgi_handler, config, telemetry)
+    known = Authentication(app.asgi_handler, services.sign_ins, guests, sign_in_cookies)
+    app.asgi_handler = Shield(known, config, telemetry)
     return app
 
 

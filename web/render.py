@@ -11,6 +11,7 @@ from litestar import Request, Response
 from domain.chat import Message
 from domain.persona import Language
 from web.assets import Assets
+from web.callers import Caller
 from web.i18n import HTML_LANG, choose, gettext, ngettext, reading
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -32,6 +33,12 @@ class Ui(msgspec.Struct, frozen=True):
     theme: Theme
     path: str
     assets: Assets
+    caller: Caller | None = None  # None on pages that caches keep for everybody, and while it cannot be known
+
+    @property
+    def csrf(self) -> str:
+        """Return what forms send along in the field `csrf`."""
+        return self.caller.csrf if self.caller is not None else ""
 
     @property
     def html_lang(self) -> str:
@@ -64,13 +71,15 @@ class Pages:
         )
         self._environment.globals["cues_of"] = cues_of
 
-    def ui(self, request: Request[Any, Any, Any]) -> Ui:
+    def ui(self, request: Request[Any, Any, Any], shared: bool = False) -> Ui:
+        caller = None if shared else (request.scope.get("state") or {}).get("caller")
         theme = request.cookies.get("theme")
         return Ui(
             choose(request.cookies.get("language"), request.headers.get("accept-language")),
             theme if theme in ("light", "dark") else "auto",  # type: ignore[arg-type]
             request.url.path,
             self.assets,
+            caller,
         )
 
     def html(self, template: str, ui: Ui, **context: object) -> str:
@@ -87,7 +96,7 @@ class Pages:
         **context: object,
     ) -> Response[bytes]:
         """Return the rendered template; `shared` pages may be kept by caches and are revalidated by ETag."""
-        body = self.html(template, self.ui(request), **context).encode("utf-8", "replace")
+        body = self.html(template, self.ui(request, shared), **context).encode("utf-8", "replace")
         if not shared:
             return Response(body, media_type=HTML, status_code=status_code)
         etag = f'W/"{hashlib.sha256(body).hexdigest()[:20]}"'

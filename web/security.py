@@ -32,6 +32,7 @@ HSTS = "max-age=31536000; includeSubDomains"
 PRIVATE = "private, no-cache"  # the default for what a route does not declare public
 _SAFE = {"GET", "HEAD", "OPTIONS"}
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}\Z")
+_TOKEN = re.compile(r"[A-Za-z0-9_.-]{1,1000}\Z")  # of mailed links: domain/jwt_tokens.py writes about 350
 
 
 class Shield:
@@ -92,7 +93,7 @@ def same_origin(public_url: str) -> Any:
 def known_ids(request: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
     """Refuse ids that cannot be ours (NULs, surrogates, kilobytes) before a store sees them."""
     for name, value in request.path_params.items():
-        if name != "file" and not _ID.match(str(value)):
+        if name != "file" and not (_TOKEN if name == "token" else _ID).match(str(value)):
             raise NotFound("page_gone")
 
 

@@ -1,4 +1,4 @@
-"""Who is asking. For now a guest, known by a signed cookie; accounts will change `identify` and nothing else."""
+"""Guests: whoever has not signed in, known by a signed cookie. web/authentication.py tells them from people."""
 
 import hashlib
 import re

@@ -20,6 +20,7 @@ from infra.clock import SystemClock
 from infra.config import Config
 from infra.engines import Engine, Engines
 from infra.ledger import LedgerWriter
+from infra.members import members
 from infra.shelf import FileShelf
 from infra.wiring import Services, migrate
 from tests.fakes import Ear, Mind, Mouth
@@ -60,7 +61,7 @@ class House:
         )
         self.services = Services(
             self.config, self.turns, self.sounds, self.chats, self.personas, Dumb(), self.engines, self.clock,
-            self.ledger, self.writer,
+            self.ledger, self.writer, members(self.config, engine, self.clock),
         )  # fmt: skip
         self.app: Litestar = create_app(self.services)
 

@@ -10,6 +10,7 @@ from domain.chat import Chat
 from domain.errors import BadInput, TooLong
 from domain.persona import LANGUAGES
 from domain.turns import readable
+from web.callers import caller_of
 from web.errors import is_htmx
 from web.forms import read_form
 from web.needs import Guest, NeedGuests, NeedPages, NeedServices, PathId, page
@@ -39,7 +40,8 @@ async def start(
         if is_htmx(request)
         else Response(b"", status_code=303, headers={"location": room})
     )
-    response.set_cookie(guests.cookie(request, guest))
+    if caller_of(request).user is None:  # a guest's cookie with an account's id would outlast signing out
+        response.set_cookie(guests.cookie(request, guest))
     return response
 
 

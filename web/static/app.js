@@ -1,5 +1,6 @@
 // Small comforts of every page; all pages work without them, only less pleasantly.
 
+import { csrf } from "./csrf.js";
 import { cards } from "./pages/gallery.js";
 import { history } from "./pages/history.js";
 import { samples } from "./pages/samples.js";
@@ -20,7 +21,7 @@ for (const form of document.querySelectorAll("[data-theme-form]")) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     const theme = form.elements.theme.value;
-    fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) }).catch(() => toast(toasts.dataset.trouble));
+    fetch(form.action, { method: "POST", headers: csrf(), body: new URLSearchParams(new FormData(form)) }).catch(() => toast(toasts.dataset.trouble));
     document.documentElement.dataset.theme = theme;
     for (const other of document.querySelectorAll("[data-theme-form]")) {
       other.elements.theme.value = ROUND[theme];

@@ -1,5 +1,6 @@
 // The room: everything on the page meets here.
 
+import { csrf } from "./csrf.js";
 import { keepAwake } from "./voice/awake.js";
 import { Call } from "./voice/call.js";
 import { HELD_MS, keys, press } from "./voice/controls.js";
@@ -198,6 +199,6 @@ document.addEventListener("visibilitychange", () => {
 });
 addEventListener("offline", () => call.ear.mic && view.say("offline"));
 addEventListener("online", () => call.refresh());
-fetch(`/chats/${chat}/prepare`, { method: "POST" }).catch(() => {});
+fetch(`/chats/${chat}/prepare`, { method: "POST", headers: csrf() }).catch(() => {});
 if (greeting && !greeted) prefetch(greeting).catch(() => {});
 room.dataset.ready = "yes";

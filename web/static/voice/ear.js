@@ -1,5 +1,6 @@
 // Listening to the user: frames from the microphone become utterances.
 
+import { csrf } from "../csrf.js";
 import { chooseEncoder } from "./encoder.js";
 import { Mic } from "./mic.js";
 import { Utterance } from "./utterance.js";
@@ -116,7 +117,7 @@ export class Ear {
 
   ahead(id, bytes, seq, pause) {
     const url = `/chats/${this.chat}/utterances/${id}?seq=${seq}&pause=${pause ? 1 : 0}`;
-    fetch(url, { method: "POST", body: bytes, headers: { "content-type": "application/octet-stream" } }).catch(() => {});
+    fetch(url, { method: "POST", body: bytes, headers: { "content-type": "application/octet-stream", ...csrf() } }).catch(() => {});
   }
 
   finish() {

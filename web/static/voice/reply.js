@@ -1,5 +1,6 @@
 // One reply as the page lives through it: its sound, its captions, its line in the transcript.
 
+import { csrfField } from "../csrf.js";
 import { Turn } from "./turn.js";
 
 const SYLLABLE_MS = 280;
@@ -116,7 +117,7 @@ export class Reply {
 
   leave(heardMs) {
     const { id, url } = this.turn;
-    if (id) navigator.sendBeacon(`${url}/${id}/stop`, new URLSearchParams({ heard_ms: String(Math.round(heardMs)) }));
+    if (id) navigator.sendBeacon(`${url}/${id}/stop`, new URLSearchParams({ heard_ms: String(Math.round(heardMs)), ...csrfField() }));
   }
 
   settle() {

@@ -4,6 +4,7 @@
 // last event after a POST was cut, repeat the POST under the same key when no byte came, and hand over sound
 // without waiting for the swaps before it. htmx still swaps the HTML that arrives.
 
+import { csrf } from "../csrf.js";
 import { newId } from "./ids.js";
 import { events } from "./sse.js";
 
@@ -58,7 +59,7 @@ export class Turn {
   async connect() {
     this.abort = new AbortController();
     this.alive();
-    const request = { signal: this.abort.signal, headers: { accept: "text/event-stream, application/json" } };
+    const request = { signal: this.abort.signal, headers: { accept: "text/event-stream, application/json", ...csrf() } };
     let response;
     if (this.id) {
       request.headers["last-event-id"] = String(this.last);
@@ -117,7 +118,7 @@ export class Turn {
     if (!id) return;
     const body = new URLSearchParams({ heard_ms: String(Math.round(heardMs)), superseded: superseded ? "1" : "0" });
     if (superseded) this.finish();
-    await fetch(`${this.url}/${id}/stop`, { method: "POST", body, keepalive: true }).catch(() => {});
+    await fetch(`${this.url}/${id}/stop`, { method: "POST", headers: csrf(), body, keepalive: true }).catch(() => {});
     if (superseded) this.abort?.abort();
   }
 
