@@ -23,7 +23,26 @@ from web.forms import FORM_BYTES
 from web.operators import Operators
 from web.render import Pages
 from web.roles import by_role
-from web.routes import bench, chats, export, files, gallery, health, me, operator, settings, sounds, turns
+from web.routes import (
+    account,
+    account_changes,
+    account_data,
+    account_sessions,
+    bench,
+    chats,
+    export,
+    files,
+    gallery,
+    health,
+    me,
+    operator,
+    recover,
+    register,
+    settings,
+    sign_in,
+    sounds,
+    turns,
+)
 from web.routes.api_auth import api_auth
 from web.security import Shield, known_ids, same_origin
 from web.session import Guests
@@ -55,6 +74,13 @@ ROUTES: list[ControllerRouterHandler] = [
     sounds.line,
     settings.settings,
     me.me,
+    *sign_in.ROUTES,
+    *register.ROUTES,
+    *recover.ROUTES,
+    *account.ROUTES,
+    *account_changes.ROUTES,
+    *account_sessions.ROUTES,
+    *account_data.ROUTES,
     api_auth,
     health.health,
     health.ready,

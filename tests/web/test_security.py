@@ -20,6 +20,7 @@ IDS = {
     "utterance": "utter-ance-1",
     "version": "0",
     "file": "x.js",
+    "token": "t" * 43,
     "session_id": "s" * 24,
 }
 
