@@ -1,0 +1,61 @@
+"""Somebody signed in, in a browser: forms, htmx and the voice modules all bring the word along."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from db.connect import connect
+from db.outbox import SqlOutbox
+from tests.bench.server import Server, serving
+from tests.browser.conftest import Visitor
+from tests.browser.room import Room
+
+pytestmark = pytest.mark.browser
+Visitors = Callable[..., Visitor]
+PASSWORD = "a tin whistle at noon"
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[tuple[Server, Path]]:
+    with serving(tmp_path / "data", ENGINES="scripted", ARGON2="64,1,1") as running:
+        yield running, tmp_path / "data"
+
+
+def sign_up(someone: Visitor, url: str, data: Path) -> None:
+    ask = someone.context.request
+    wish = {"username": "anna", "email": "anna@parley.example", "password": PASSWORD}
+    assert ask.post("/api/auth/register", data=wish).status == 202
+    [mail] = SqlOutbox(connect(f"sqlite:///{data / 'core.db'}")).newest(1)
+    token = re.findall(r"https?://\S+/([A-Za-z0-9_.-]+)", mail.body)[0]
+    pair = ask.post("/api/auth/confirm", data={"token": token, "password": PASSWORD}).json()
+    someone.context.add_cookies(
+        [
+            {"name": name, "value": pair[kind], "url": url, "httpOnly": True, "sameSite": "Lax"}
+            for name, kind in (("at", "access"), ("rt", "refresh"))
+        ]
+    )
+
+
+def test_a_person_talks_and_tidies_up_signed_in(visitor: Visitors, house: tuple[Server, Path]) -> None:
+    server, data = house
+    someone = visitor(url=server.url)
+    sign_up(someone, server.url, data)
+    page = someone.page
+    refused: list[str] = []
+    page.on("response", lambda answer: refused.append(answer.url) if answer.status == 403 else None)
+    page.goto("/characters/socrates")  # a page that caches keep: the word comes from /me
+    page.locator("form.talk button").first.click()
+    page.wait_for_url("**/chats/*")
+    room = Room(page)
+    room.write("Who are you?")
+    expect(room.theirs.first).not_to_be_empty()  # the reply has begun, so the turn was let in
+    page.goto("/chats")
+    row = page.locator("#rows > li")
+    expect(row).to_have_count(1)
+    row.get_by_role("button", name="away").click()
+    expect(row).to_contain_text("was put away")
+    assert refused == []
+    assert [cookie["name"] for cookie in someone.context.cookies() if "guest" in cookie["name"]] == []
