@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from domain.desk import GRACE, PROVED
 from domain.errors import BadInput, Conflict, NotAllowed, NotFound, ParleyError, TooMany
 from domain.limits import LIMITS
-from domain.passkey_answers import Assertion, NewKey
+from domain.passkey_answers import FORMATS, Assertion, NewKey
 from domain.passkey_challenges import LIFE_S, Challenges
 from domain.passkey_site import Site, site_of
 from domain.passkeys import MOST, Passkeys, check_name
@@ -212,6 +212,13 @@ def test_a_new_passkey_is_refused_with(hall: Hall, lie: str) -> None:
     assert hall.passkeys.of(hall.anna.id) == [hall.passkey]
 
 
+def test_attestations_that_need_roots_are_not_looked_at(hall: Hall, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert set(FORMATS) == {"none", "packed"}
+    monkeypatch.setattr("domain.passkey_answers.FORMATS", ("packed",))
+    with pytest.raises(NotAllowed, match="passkey_bad"):
+        hall.add(Authenticator(HERE))
+
+
 def test_an_answer_is_taken_once(hall: Hall) -> None:
     answer = assertion(hall.device.get(hall.passkeys.signing_in("browser")))
     assert hall.passkeys.sign_in("browser", answer, PLACE) == hall.anna
@@ -265,7 +272,7 @@ def test_nobody_proves_with_somebody_elses_passkey(hall: Hall) -> None:
             hall.passkeys.prove(hall.anna, hall.anna_here, assertion(mine.get(asked, user=user, site=SITE.id)), PLACE)
 
 
-@pytest.mark.parametrize("count", [0, 1])
+@pytest.mark.parametrize("count", [0, 1, 2])
 def test_a_counter_that_does_not_go_up_is_refused_and_told(hall: Hall, count: int) -> None:
     hall.enter(hall.device)
     before = hall.keys.passkey(hall.passkey.id)
