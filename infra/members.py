@@ -15,6 +15,7 @@ from db.outbox import SqlOutbox
 from db.passkey_names import SqlPasskeyNames
 from db.sessions import SqlSessions
 from db.tokens import SqlTokens
+from db.vitals import SqlVitals
 from domain.accounts import People, Rules
 from domain.audit import happened
 from domain.errors import Unavailable
@@ -47,6 +48,7 @@ class Members(msgspec.Struct, frozen=True):
     mailer: Outbox | SmtpMailer
     hasher: Hasher
     clock: Clock
+    vitals: SqlVitals
 
     async def start(self, admin: str) -> None:
         """Deliver what mail was left, erase accounts whose days are over, see that there is an administrator."""
@@ -106,4 +108,5 @@ def members(config: Config, database: Engine, clock: Clock) -> Members:
         mailer,
         hasher,
         clock,
+        SqlVitals(database),
     )  # fmt: skip

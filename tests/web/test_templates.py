@@ -140,6 +140,9 @@ def test_what_changes_something_is_never_a_link() -> None:
 def test_every_form_posts_and_works_without_scripts() -> None:
     for name, source in SOURCES.items():
         for form in re.findall(r"<form[^>]*>", source):
+            if 'role="search"' in form:  # looking for something changes nothing
+                assert 'method="get"' in form and "action=" in form, f"{name}: {form}"
+                continue
             assert 'id="composer"' in form or ('method="post"' in form and "action=" in form), f"{name}: {form}"
 
 
