@@ -36,7 +36,6 @@ STATUS: dict[type[ParleyError], int] = {
 
 WORDS: dict[str, str] = {
     "account_gone": N_("There is no such account."),
-    "account_limit": N_("That was asked for too often. Please try again in {retry_after} seconds."),
     "account_suspended": N_("This account has been suspended."),
     "admins_only": N_("Only an admin may do this."),
     "answer_weak": N_("The answer must have 8 characters or more and must not be easy to guess."),
@@ -116,10 +115,6 @@ WORDS: dict[str, str] = {
     "sign_in_busy": N_("Many people are signing in right now. Please try again in {retry_after} seconds."),
     "sign_in_failed": N_("The name or the password is not right."),
     "sign_in_first": N_("Please sign in first."),
-    "sign_in_limit": N_("Too many tries. Please try again in {retry_after} seconds."),
-    "sign_in_locked": N_(
-        "Somebody has tried this name too often. Set a new password by e-mail, or try again in {retry_after} seconds."
-    ),
     "slow_down": N_("That was too often. Please try again in {retry_after} seconds."),
     "speech_empty": N_("The recording is empty. Please check your microphone."),
     "speech_too_long": N_("That was more than {seconds} seconds. Please say it in smaller parts."),
@@ -143,7 +138,7 @@ WORDS: dict[str, str] = {
         "A user name is made of letters, digits, hyphens, dots and underscores, begins with a letter or "
         "digit, and mixes no alphabets."
     ),
-    "username_length": N_("A user name has 3 to 32 characters."),
+    "username_length": N_("A user name has 2 to 32 characters."),
     "username_reserved": N_("This user name is kept for the house. Please choose another."),
     "username_taken": N_("Somebody has this user name already. Please choose another."),
     "voice_bad": N_("The voice is asked to speak in a way that no mouth can."),

@@ -278,6 +278,7 @@ def test_the_extra_question_stands_behind_the_link_and_is_off_by_default(
         set_it = send(mine, "/account/question", question="Which boat was the first?", answer="Zeeleeuw of Hoorn")
         assert set_it.headers["location"] == "/account?done=question"
         assert "Which boat" not in mine.get("/recover").text
+        mine = home.browser()
         mine.post("/recover", data={"email": "anna@example.org"})
         link = home.link()
         assert "Which boat was the first?" in mine.get(link).text
@@ -493,3 +494,9 @@ def test_pages_are_in_chinese_for_who_reads_chinese(home: Home) -> None:
     assert "至少 15 个字符" in beside(wrong, "password")
     register(home, browser)
     assert "登录方式" in browser.get("/account").text
+
+
+def test_a_form_works_without_scripts_for_who_is_signed_in_too(home: Home, anna: Client) -> None:
+    for page in ("/recover", "/recover/code", "/account", "/chats"):
+        for form in re.findall(r'<form[^>]*method="post".*?</form>', anna.get(page).text, re.S):
+            assert f'name="csrf" value="{csrf(anna)}"' in form, (page, form)
