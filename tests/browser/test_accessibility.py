@@ -35,7 +35,21 @@ def faults(page: Page) -> Iterator[str]:
             yield from (f"{size['width']} px, {scheme}: {fault}" for fault in found)
 
 
-@pytest.mark.parametrize("address", ["/", "/characters/socrates", "/about", "/chats", "/nowhere"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        "/",
+        "/characters/socrates",
+        "/about",
+        "/chats",
+        "/nowhere",
+        "/sign-in",
+        "/register",
+        "/register/sent",
+        "/recover",
+        "/recover/code",
+    ],
+)
 def test_a_page_has_no_accessibility_fault(visitor: Visitors, address: str) -> None:
     someone = visitor(may_say="404" if address == "/nowhere" else "")
     if address in ("/", "/chats"):

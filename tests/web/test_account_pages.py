@@ -102,7 +102,7 @@ def test_signing_in_leads_to_where_one_was_going_but_to_no_other_site(home: Home
         ("email", "nowhere", "not an e-mail address"),
         ("phone", "12", "with its country"),
         ("password", "short", "15 characters or more"),
-        ("password", "", "fill this in"),
+        ("password", "", "15 characters or more"),
         ("password", "aaaaaaaaaaaaaaaaaaaa", "repeats itself"),
     ],
 )
