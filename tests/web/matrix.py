@@ -15,7 +15,8 @@ Visitor = Literal[
     "revoked session", "suspended user", "member", "admin",
 ]  # fmt: skip
 # `in`: served, whatever else may be wrong with the request. `sign in`: told to do so. `gone`: as if it were not there.
-Outcome = Literal["in", "sign in", "gone"]
+# `refused`: known, and told that this is not to be had.
+Outcome = Literal["in", "sign in", "gone", "refused"]
 Table = dict[Visitor, Outcome]
 
 SIGNED_OUT: tuple[Visitor, ...] = ("no cookie", "expired session", "revoked session", "suspended user")
@@ -43,6 +44,12 @@ ADMIN: Table = {
     "other user's object": "gone",
     "member": "gone",
 }
+# Single-use links that nobody was sent, and pages that a setting opens.
+NOBODY: Table = dict.fromkeys(VISITORS, "gone")
+OFF: Table = {visitor: "gone" if outcome == "in" else outcome for visitor, outcome in USER.items()}
+NOT_TO_BE_HAD: Table = {visitor: "refused" if outcome == "in" else outcome for visitor, outcome in USER.items()}
+# Programs may do without a token here; a bad one is told to be bad.
+TOKEN: Table = {**ALL, "expired session": "sign in", "revoked session": "sign in", "suspended user": "sign in"}
 # With OPERATOR_KEY set: the key opens it, and so does an admin's account.
 OPERATOR: Table = {**dict.fromkeys(VISITORS, "sign in"), "admin": "in"}
 
@@ -53,18 +60,44 @@ class Row(msgspec.Struct, frozen=True):
     fields: tuple[str, ...] = ()  # of its form, or of its JSON where `json`
     query: tuple[str, ...] = ()
     json: bool = False
+    sent: dict[str, str] | None = None  # what a proper request has in its form, where it would not get far without
+    asked: str = ""  # and in its query
     stream: bool = False  # answers go on: read only by who means it
     personal: bool = True  # never kept by a shared cache
 
 
-def public(*, fields: tuple[str, ...] = (), query: tuple[str, ...] = (), shared: bool = False) -> Row:
-    return Row(ALL, fields=fields, query=query, personal=not shared)
+def public(
+    *, fields: tuple[str, ...] = (), query: tuple[str, ...] = (), shared: bool = False, json: bool = False
+) -> Row:
+    return Row(ALL, fields=fields, query=query, personal=not shared, json=json)
 
 
-def own(*, fields: tuple[str, ...] = (), query: tuple[str, ...] = (), stream: bool = False) -> Row:
-    return Row(OWNER, fields=fields, query=query, stream=stream)
+def own(
+    *,
+    fields: tuple[str, ...] = (),
+    query: tuple[str, ...] = (),
+    stream: bool = False,
+    sent: dict[str, str] | None = None,
+    asked: str = "",
+) -> Row:
+    return Row(OWNER, fields=fields, query=query, stream=stream, sent=sent, asked=asked)
 
 
+def user(*fields: str, query: tuple[str, ...] = (), who: Table = USER, json: bool = False) -> Row:
+    return Row(who, "user", fields=fields, query=query, json=json)
+
+
+def admin(*fields: str, query: tuple[str, ...] = (), sent: dict[str, str] | None = None) -> Row:
+    return Row(ADMIN, "admin", fields=fields, query=query, sent=sent)
+
+
+def api(*fields: str, role: Role = "guest", who: Table = ALL) -> Row:
+    return Row(who, role, fields=fields, json=True)
+
+
+LINK = Row(NOBODY)
+LINK_POST = Row(NOBODY, fields=("password", "username", "phone"), sent={"password": "a tin whistle at noon"})
+KEY = "the operator's key, 32 characters or more"
 GET, POST = "GET", "POST"
 TURN = "/chats/{chat_id}/turns/{turn_id}"
 
@@ -80,7 +113,7 @@ ROWS: dict[tuple[str, str], Row] = {
     (POST, "/settings"): public(fields=("language", "theme", "back")),
     (GET, "/chats"): public(),
     (GET, "/chats/{chat_id}"): own(),
-    (POST, "/chats/{chat_id}/rename"): own(fields=("title",)),
+    (POST, "/chats/{chat_id}/rename"): own(fields=("title",), sent={"title": "Mine"}),
     (POST, "/chats/{chat_id}/delete"): own(),
     (POST, "/chats/{chat_id}/restore"): own(),
     (POST, "/chats/{chat_id}/prepare"): own(),
@@ -88,24 +121,102 @@ ROWS: dict[tuple[str, str], Row] = {
     (GET, "/chats/{chat_id}/export.md"): own(),
     (GET, "/chats/{chat_id}/export.json"): own(),
     (GET, "/chats/{chat_id}/messages/{message_id}/sound.wav"): own(),
-    (POST, "/chats/{chat_id}/turns"): own(fields=("key", "text", "utterance", "speech"), stream=True),
+    (POST, "/chats/{chat_id}/turns"): own(
+        fields=("key", "text", "utterance", "speech"), stream=True, sent={"key": "turn-key-0001", "text": "Hello"}
+    ),
     (GET, TURN + "/events"): own(query=("after",), stream=True),
     (POST, TURN + "/stop"): own(fields=("heard_ms", "superseded")),
     (GET, TURN + "/receipt"): own(),
-    (POST, "/chats/{chat_id}/utterances/{utterance}"): own(query=("seq", "pause")),
+    (POST, "/chats/{chat_id}/utterances/{utterance}"): own(query=("seq", "pause"), asked="seq=0"),
     (GET, "/operator"): Row(OPERATOR, query=("days",)),
     (GET, "/operator/turns"): Row(OPERATOR, query=("before",)),
     (GET, "/operator/turns/{turn_id}"): Row({**OPERATOR, "admin": "gone"}),  # no call was made in the turn asked for
     (GET, "/operator/sign-in"): public(),
-    (POST, "/operator/sign-in"): public(fields=("key",)),
+    (POST, "/operator/sign-in"): Row(ALL, fields=("key",), sent={"key": KEY}),
     (POST, "/operator/sign-out"): public(),
+    (GET, "/me"): public(),
+    (GET, "/sign-in"): public(query=("next",)),
+    (POST, "/sign-in"): public(fields=("login", "password", "next")),
+    (POST, "/sign-in/passkey/options"): public(),
+    (POST, "/sign-in/passkey"): public(fields=("key", "next"), json=True),
+    (POST, "/sign-out"): public(),
+    (GET, "/register"): public(),
+    (POST, "/register"): public(fields=("username", "email", "phone", "password")),
+    (GET, "/register/sent"): public(),
+    (POST, "/register/strength"): public(fields=("password", "username", "email")),
+    (GET, "/confirm/{token}"): LINK,
+    (POST, "/confirm/{token}"): LINK_POST,
+    (GET, "/recover"): public(),
+    (POST, "/recover"): public(fields=("email",)),
+    (GET, "/recover/sent"): public(),
+    (GET, "/recover/code"): public(),
+    (POST, "/recover/code"): public(fields=("login", "code", "password")),
+    (GET, "/recover/{token}"): LINK,
+    (POST, "/recover/{token}"): Row(NOBODY, fields=("password", "answer"), sent={"password": "a tin whistle at noon"}),
+    (GET, "/account"): user(query=("done",)),
+    (GET, "/account/prove"): user(query=("next",)),
+    (POST, "/account/prove"): user("password", "next", "username"),
+    (POST, "/account/prove/passkey/options"): user(who=OFF),  # nobody here has one
+    (POST, "/account/prove/passkey"): user("key", "next", json=True),
+    (GET, "/account/codes"): user(),
+    (POST, "/account/codes"): user(),
+    (GET, "/account/password"): user(),
+    (POST, "/account/password"): user("old", "password"),
+    (GET, "/account/email"): user(),
+    (POST, "/account/email"): user("email"),
+    (GET, "/account/email/{token}"): public(),
+    (POST, "/account/email/{token}"): Row(NOBODY, fields=("password",)),
+    (GET, "/account/phone"): user(),
+    (POST, "/account/phone"): user("phone"),
+    (GET, "/account/question"): user(who=OFF),
+    (POST, "/account/question"): user("question", "answer", who=NOT_TO_BE_HAD),
+    (GET, "/account/export"): user(),
+    (POST, "/account/export"): user(),
+    (GET, "/account/delete"): user(),
+    (POST, "/account/delete"): user(),
+    (GET, "/account/passkeys"): user(),
+    (POST, "/account/passkeys/options"): user(),
+    (POST, "/account/passkeys/add"): user("key", "name", json=True),
+    (POST, "/account/passkeys/rename"): user("id", "name"),
+    (POST, "/account/passkeys/remove"): user("id", who=OFF),
+    (GET, "/account/sessions"): user(),
+    (POST, "/account/sessions/{session_id}/end"): user(who=USER_OWNER),
+    (POST, "/account/sessions/end-others"): user(),
+    (POST, "/api/auth/register"): api("username", "email", "password", "phone", "language", who=TOKEN),
+    (POST, "/api/auth/confirm"): api("token", "password", "username", "phone", who=TOKEN),
+    (POST, "/api/auth/sign-in"): api("login", "password", who=TOKEN),
+    (POST, "/api/auth/refresh"): api("refresh", who=TOKEN),
+    (POST, "/api/auth/sign-out"): api(role="user", who=USER),
+    (GET, "/api/auth/me"): api(role="user", who=USER),
+    (GET, "/api/auth/sessions"): api(role="user", who=USER),
+    (POST, "/api/auth/sessions/{session_id}/end"): api(role="user", who=USER_OWNER),
+    (POST, "/api/auth/sessions/end-others"): api(role="user", who=USER),
+    (POST, "/api/auth/prove"): api("password", role="user", who=USER),
+    (POST, "/api/auth/password"): api("current", "password", role="user", who=USER),
+    (POST, "/api/auth/email"): api("email", role="user", who=USER),
+    (POST, "/api/auth/email/confirm"): api("token", who=TOKEN),
+    (POST, "/api/auth/phone"): api("phone", role="user", who=USER),
+    (POST, "/api/auth/codes"): api(role="user", who=USER),
+    (POST, "/api/auth/delete"): api(role="user", who=USER),
+    (POST, "/api/auth/recover"): api("email", who=TOKEN),
+    (POST, "/api/auth/recover/finish"): api("token", "password", "answer", who=TOKEN),
+    (POST, "/api/auth/recover/code"): api("login", "code", "password", who=TOKEN),
+    (GET, "/admin"): admin(),
+    (GET, "/admin/users"): admin(query=("q", "after", "done")),
+    (POST, "/admin/users/{user_id}/role"): admin("role", "q", sent={"role": "member"}),
+    (POST, "/admin/users/{user_id}/suspend"): admin("on", "q", sent={"on": "1"}),
+    (GET, "/admin/audit"): admin(query=("action", "actor", "days", "before")),
+    (GET, "/admin/health"): admin(),
+    (GET, "/outbox"): Row(NOBODY),  # only where mail is kept and for a browser on the machine itself
     (GET, "/health"): public(shared=True),
     (GET, "/ready"): public(shared=True),
     (GET, "/metrics"): public(shared=True),
     (GET, "/static/{version}/{file}"): public(shared=True),
     (GET, "/favicon.ico"): public(shared=True),
-    (GET, "/sw.js"): public(shared=True),
+    (GET, "/sw.js"): Row(NOBODY, personal=False),  # there is none yet
     (GET, "/robots.txt"): public(shared=True),
     (GET, "/manifest.webmanifest"): public(shared=True),
     (POST, "/bench/turn"): Row(ALL, stream=True),
 }
+# Written down before they are served: once they are, they go from here.
+COMING = {key for key in ROWS if "passkey" in key[1] or key[1] == "/outbox"}

@@ -10,7 +10,8 @@ from domain.chat import Reply
 from domain.ports import Chats
 from tests.web.house import SECRET
 
-FIXED = {"slug": "socrates", "utterance": "utter-ance-1", "version": "0", "file": "app.css"}
+FIXED = {"slug": "socrates", "utterance": "utter-ance-1", "version": "0", "file": "app.css",
+         "session_id": "s" * 24}  # fmt: skip
 
 
 def guest_cookie(guest: str) -> str:

@@ -14,6 +14,7 @@ from tests.web.house import HTTPS, new_chat
 from tests.web.matrix import GET, ROWS
 from tests.web.objects import FIXED, filled
 from tests.web.real import Real, copied
+from web.assets import STATIC
 
 Client = TestClient[Any]
 NOBODYS = {**FIXED, "chat_id": "abc", "turn_id": "abc", "message_id": "abc"}
@@ -149,3 +150,20 @@ def test_no_other_site_may_read_anything(client: Client) -> None:
 def test_trace_and_unknown_methods_are_refused(client: Client) -> None:
     for method in ("TRACE", "TRACK", "CONNECT", "BREW"):
         assert client.request(method, "/").status_code in (400, 404, 405), method
+
+
+def test_modules_keep_nothing_of_anybody_in_the_browser() -> None:
+    """One key, for how a room is set (captions, patience): nothing that was said, and nobody's name or token."""
+    keeping = {}
+    for file in STATIC.rglob("*.js"):
+        text = file.read_text("utf-8")
+        if "vendor" not in file.parts and re.search(r"localStorage|sessionStorage|indexedDB|document\.cookie", text):
+            keeping[file.name] = set(re.findall(r"(?:get|set)Item\(([^,)]+)", text))
+    assert keeping == {"settings.js": {'"parley"'}}
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/register", "/recover/code"])
+def test_passwords_are_masked(client: Client, path: str) -> None:
+    entry = re.search(r'<input id="password"[^>]*>', client.get(path).text)
+    assert entry
+    assert 'type="password"' in entry[0]
