@@ -21,6 +21,7 @@ IDS = {
     "version": "0",
     "file": "x.js",
     "token": "t" * 43,
+    "user_id": "u" * 24,
     "session_id": "s" * 24,
 }
 
