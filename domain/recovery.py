@@ -57,8 +57,11 @@ class Recovery(SigningIn):
         user, _ = await self._of_link(token)
         return Recovering(user.username, (await self._question(user.id) or ("", ""))[0])
 
-    async def finish_recovery(self, token: str, password: str, place: Place, answer: str = "") -> None:
+    async def finish_recovery(self, token: str, password: str, place: Place, answer: str = "") -> str:
         """Set a new password, once for a link. It does not sign in.
+
+        Returns a cookie by which the browser is known ("" for programs): strangers who have spent the account's tries
+        do not keep its owner from signing in with the new password.
 
         Raises NotFound("link_gone"), BadInput for the password, NotAllowed("answer_wrong"), TooMany("slow_down").
         """
@@ -73,11 +76,12 @@ class Recovery(SigningIn):
         password_hash = await self._hasher.hash(password)
         if await self._do(self._tokens.take, recovery, "recover", self._now()) is None:
             raise NotFound("link_gone")  # used in another window meanwhile
-        await self._recovered(user, password_hash, place)
+        browser = await self._recovered(user, password_hash, place)
         await self._note("recovered", user.id, user.id, place)
+        return browser
 
-    async def use_recovery_code(self, login: str, code: str, password: str, place: Place) -> None:
-        """Set a new password with one of the ten codes, once for a code. It does not sign in.
+    async def use_recovery_code(self, login: str, code: str, password: str, place: Place) -> str:
+        """Set a new password with one of the ten codes, once for a code. Returns what `finish_recovery` does.
 
         Raises NotAllowed("code_wrong"), for an unknown name too, BadInput for the password, TooMany("slow_down").
         """
@@ -91,16 +95,18 @@ class Recovery(SigningIn):
         if not await self._do(self._keys.use_code, owner, _code_hash(owner, code), self._now()) or found is None:
             await self._note("code_failed", "system", found.user.id if found else "", place)
             raise NotAllowed("code_wrong", field="code")
-        await self._recovered(found.user, password_hash, place)
+        browser = await self._recovered(found.user, password_hash, place)
         await self._note("code_used", found.user.id, found.user.id, place)
+        return browser
 
-    async def _recovered(self, user: User, password_hash: str, place: Place) -> None:
+    async def _recovered(self, user: User, password_hash: str, place: Place) -> str:
         now = self._now()
         # First the hold: if the process dies in between, an account that is held too much is no harm.
         await self._do(self._tokens.put, hashed("hold", user.id), "hold", user.id, "", now + HOLD)
         await self._do(self._accounts.set_password, user.id, password_hash, now)
         self._sign_ins.forget(user.id)
         await self._mail("changed", user, "/recover", place)
+        return "" if place.browser is None else await self._remember(user.id)
 
     async def _of_link(self, token: str) -> tuple[User, str]:
         """Return whose link it is, and the hash its store knows it by."""
@@ -117,8 +123,13 @@ class Recovery(SigningIn):
     # -- what is kept for such a day ------------------------------------------------------------------
 
     async def new_codes(self, session: Session, place: Place) -> list[str]:
-        """Return ten new codes, to be shown once; the old ones are no good any more. Raises NotAllowed."""
+        """Return ten new codes, to be shown once; the old ones are no good any more.
+
+        Raises NotAllowed("prove_first", "recently_recovered"): codes made by who reads another's mail would still be
+        good when the other has the account back.
+        """
         self._proven(session)
+        await self._free(session.user_id)
         await self._gate.check("change", session.user_id)
         codes = [base64.b32encode(secrets.token_bytes(CODE_BYTES)).decode() for _ in range(CODES)]
         await self._do(self._keys.set_codes, session.user_id, [_code_hash(session.user_id, code) for code in codes])
@@ -131,11 +142,12 @@ class Recovery(SigningIn):
     async def set_question(self, session: Session, question: str, answer: str, place: Place) -> None:
         """Lock the mailed link a second time; an empty question takes the lock away.
 
-        Raises NotAllowed("question_off", "prove_first"), BadInput("question_bad", "answer_weak").
+        Raises NotAllowed("question_off", "prove_first", "recently_recovered"), BadInput("question_bad", "answer_weak").
         """
         if not self.rules.question:
             raise NotAllowed("question_off")
         self._proven(session)
+        await self._free(session.user_id)  # else a thief of the mail would lock the owner out of the next link
         await self._gate.check("change", session.user_id)
         question = "".join(sign for sign in question[: 2 * MAX_QUESTION] if sign.isprintable()).strip()
         answer_hash = ""

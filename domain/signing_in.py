@@ -54,8 +54,7 @@ class SigningIn(Desk):
             await self._note("deletion_undone", user.id, place=place)
         known, browser, now = await self._knows(place, user.id), "", self._now()
         if not known and place.browser is not None:
-            browser = secrets.token_urlsafe(24)
-            await self._do(self._tokens.put, hashed(browser), "browser", user.id, "", now + BROWSER)
+            browser = await self._remember(user.id)
         session = Session(
             id=secrets.token_urlsafe(18), user_id=user.id, device=place.label, address=place.about, created_at=now,
             seen_at=now, proved_at=now, expires_at=now + timedelta(days=self.rules.refresh_days),
@@ -72,6 +71,12 @@ class SigningIn(Desk):
             await self._mail("new_sign_in", user, "/account/sessions", place)
         self._sign_ins.forget(user.id)
         return SignedIn(self._sign_ins.fresh(session, user), browser, restored)
+
+    async def _remember(self, user_id: str) -> str:
+        """Return a new cookie for a browser that is no stranger any more."""
+        browser = secrets.token_urlsafe(24)
+        await self._do(self._tokens.put, hashed(browser), "browser", user_id, "", self._now() + BROWSER)
+        return browser
 
     async def _knows(self, place: Place, user_id: str) -> bool:
         if not place.browser:

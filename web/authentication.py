@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 from typing import Any
 
 from litestar.connection import ASGIConnection
@@ -19,6 +20,7 @@ from web.visitors import place
 
 log = logging.getLogger(__name__)
 API = "/api/"
+_SLASHES = re.compile("/{2,}")
 # The same for everybody, asked for by the dozen, or asked for by monitors: nobody has to be known.
 _ANYBODY = ("/static/", "/health", "/ready", "/metrics", "/favicon.ico", "/robots.txt", "/manifest.", "/sw.js")
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
@@ -43,7 +45,7 @@ class Authentication:
         scope["state"] = state
         changed: list[Cookie] = []
         try:
-            if scope["path"].startswith(API):
+            if _one_slash(scope["path"]).startswith(API):
                 state["caller"] = await self._program(request)
             else:
                 state["caller"], changed = await self._browser(request)
@@ -90,6 +92,11 @@ class Authentication:
     def _caller(self, signed: Signed, csrf: bool = True) -> Caller:
         user, session = signed.user, signed.session
         return Caller(user.id, user, session, user.role, self._sign_ins.csrf(session) if csrf else "")
+
+
+def _one_slash(path: str) -> str:
+    """Return the path as the router reads it: `//api/auth/me` is a program's address too, and cookies say nothing."""
+    return _SLASHES.sub("/", path)
 
 
 def _headers(headers: list[tuple[bytes, bytes]], changed: list[Cookie]) -> list[tuple[bytes, bytes]]:

@@ -371,6 +371,16 @@ def test_cookies_open_nothing_for_programs_and_a_header_nothing_for_pages(client
     assert answer.json()["name"] == ""
 
 
+def test_an_address_with_more_slashes_is_the_same_address(client: TestClient[Any], club: Club) -> None:
+    """The router takes //api/who for /api/who: cookies must not open it, and the header must."""
+    for path in ("//api/who", "///api//who", "/api//who"):
+        bring(client, club.first)
+        assert client.get(f"{HTTP}{path}").text == "sign_in_first"
+        client.cookies.clear()
+        head = {"authorization": f"Bearer {club.first.access}"}
+        assert client.get(f"{HTTP}{path}", headers=head).json() == {"name": "Anna", "csrf": ""}
+
+
 @pytest.mark.parametrize("value", ["Bearer", "Bearer ", "Bearer x", "Bearer a.b.c", "bearer " + "x" * 5_000])
 def test_a_program_with_a_bad_token_is_told_so(client: TestClient[Any], value: str) -> None:
     answer = client.get("/api/who", headers={"authorization": value})

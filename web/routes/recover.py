@@ -8,10 +8,11 @@ from litestar.types import ControllerRouterHandler
 from domain.errors import NotFound, ParleyError
 from infra.wiring import Services
 from web.account_pages import draw, secret, to, typed
-from web.browsers import place_of
+from web.browsers import browser_cookie, place_of
 from web.forms import read_form
 from web.needs import NeedGuests, NeedPages, NeedServices, PathId, page
 from web.render import Pages
+from web.session import Guests
 from web.sign_in_cookies import SignInCookies
 
 AnyRequest = Request[Any, Any, Any]
@@ -50,10 +51,10 @@ async def by_code(request: AnyRequest, pages: NeedPages, services: NeedServices,
     given = typed(fields, "login", "code")
     try:
         place = place_of(request, guests)
-        await services.people.use_recovery_code(given["login"], given["code"], secret(fields), place)
+        browser = await services.people.use_recovery_code(given["login"], given["code"], secret(fields), place)
     except ParleyError as error:
         return draw(request, pages, CODE, error=error, beside=("login", "code", "password"), given=given)
-    return _recovered(request, services)
+    return _recovered(request, services, guests, browser)
 
 
 @page("/recover/{token:str}")
@@ -69,10 +70,10 @@ async def set_new(
     fields = await read_form(request)
     answer = typed(fields, "answer")["answer"]
     try:
-        await services.people.finish_recovery(token, secret(fields), place_of(request, guests), answer)
+        browser = await services.people.finish_recovery(token, secret(fields), place_of(request, guests), answer)
     except ParleyError as error:
         return await _new(request, token, pages, services, error)
-    return _recovered(request, services)
+    return _recovered(request, services, guests, browser)
 
 
 async def _new(
@@ -85,9 +86,10 @@ async def _new(
     return draw(request, pages, NEW, error=error, beside=("answer", "password"), token=token, asked=asked)
 
 
-def _recovered(request: AnyRequest, services: Services) -> Response[bytes]:
-    """Every session has ended, the one of this browser too if it had one."""
-    return to("/sign-in", *SignInCookies(services.config).none(request), done="recovered")
+def _recovered(request: AnyRequest, services: Services, guests: Guests, browser: str) -> Response[bytes]:
+    """Every session has ended, the one of this browser too if it had one; but it is no stranger to the account."""
+    cookies = SignInCookies(services.config).none(request)
+    return to("/sign-in", *cookies, browser_cookie(request, guests, browser), done="recovered")
 
 
 ROUTES: list[ControllerRouterHandler] = [form, recover, sent, code_form, by_code, opened, set_new]

@@ -37,6 +37,8 @@ async def sign_in(request: AnyRequest, pages: NeedPages, services: NeedServices,
         signed = await services.people.sign_in(given["login"], secret(form), place_of(request, guests))
     except ParleyError as error:
         return draw(request, pages, TEMPLATE, error=error, beside=("login", "password"), given=given, next=onward)
+    if (before := caller_of(request).session) is not None:  # this browser's last one, which nobody could reach again
+        await services.people.sign_out(before, place_of(request, guests))
     if signed.restored:
         return let_in(request, services, guests, signed, "/account", done="kept")
     return let_in(request, services, guests, signed, onward)
