@@ -27,7 +27,8 @@ def opened(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, database: Path
 ) -> Iterator[Client]:
     folder = tmp_path_factory.mktemp("headers")
-    real = Real(copied(database, folder), folder, bench=True, **(HTTPS if request.param == "https" else {}))
+    settings: dict[str, Any] = {"bench": True, **(HTTPS if request.param == "https" else {})}
+    real = Real(copied(database, folder), folder, **settings)
     with real.open() as client:
         yield client
     real.close()
