@@ -16,6 +16,7 @@ from infra.pricing import Pricing
 
 log = logging.getLogger(__name__)
 Note = Callable[[Call], None]
+Failed = Callable[[str, str], None]
 FUNCTIONS: dict[Name, CallKind] = {"asr": "asr", "llm": "llm", "tts": "tts", "queries": "embed", "passages": "embed"}
 
 
@@ -33,14 +34,16 @@ class Backend(Protocol):
 class Calls:
     """Runs the calls of one backend and writes each of them down once, however it ends."""
 
-    def __init__(self, backend: Backend, pricing: Pricing, note: Note) -> None:
+    def __init__(self, backend: Backend, pricing: Pricing, note: Note, failed: Failed | None = None) -> None:
+        """`failed` is told the kind and the error code of every call that an engine failed."""
         self._backend = backend
         self._pricing = pricing
         self._note = note
+        self._failed = failed or (lambda kind, code: None)
 
     async def ask(self, function: Name, method: str, *args: object, within_s: float) -> Any:
         """Return the answer. Raises what the domain knows, else Unavailable."""
-        with self._written(function) as meter, _named(FUNCTIONS[function]):
+        with self._written(function) as meter, _named(FUNCTIONS[function], self._failed):
             async with asyncio.timeout(within_s + self._backend.patience(function)):
                 return await self._backend.call(function, method, *args, meter=meter)
 
@@ -49,7 +52,7 @@ class Calls:
     ) -> AsyncGenerator[Any, None]:
         """Yield what the method yields; the first must come within `first_s`, each further one within `gap_s`."""
         limit = first_s + self._backend.patience(function)
-        with self._written(function) as meter, _named(FUNCTIONS[function]):
+        with self._written(function) as meter, _named(FUNCTIONS[function], self._failed):
             async with aclosing(self._backend.stream(function, method, *args, meter=meter)) as items:
                 while True:
                     async with asyncio.timeout(limit):
@@ -99,14 +102,19 @@ _END = object()
 
 
 @contextmanager
-def _named(engine: str) -> Iterator[None]:
+def _named(engine: str, failed: Failed) -> Iterator[None]:
     """Turn whatever goes wrong into an error of the domain."""
     try:
         yield
     except TimeoutError:
+        failed(engine, "engine_late")
         raise Unavailable("engine_late", engine=engine) from None
+    except Unavailable as error:
+        failed(engine, error.code)
+        raise
     except ParleyError:
         raise
     except Exception as error:
         log.exception("%s failed", engine)
+        failed(engine, f"{engine}_failed")
         raise Unavailable(f"{engine}_failed") from error

@@ -48,6 +48,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True):
     operator_key: str = ""
     audit_key: str = ""
     worker_key: str = ""
+    proxies: int = 0
     public_url: str = ""
     production: bool = False
     admin: str = ""
@@ -142,6 +143,7 @@ def read(env: Mapping[str, str] = os.environ) -> Config:
         operator_key=operator_key,
         audit_key=_key(env, "AUDIT_KEY", data_dir / "audit-key"),
         worker_key=_key(env, "WORKER_KEY", data_dir / "worker-key"),
+        proxies=number("PROXIES", 0, 9),
         public_url=public_url,
         production=env.get("PRODUCTION") == "1",
         admin=env.get("ADMIN", "").strip(),

@@ -47,19 +47,25 @@ class Members(msgspec.Struct, frozen=True):
     audit_writer: AuditWriter
     mailer: Outbox | SmtpMailer
     hasher: Hasher
+    counters: SqlLimits
+    redis: RedisLimits | None
     clock: Clock
     vitals: SqlVitals
 
     async def start(self, admin: str) -> None:
-        """Deliver what mail was left, erase accounts whose days are over, see that there is an administrator."""
+        """Deliver what mail was left, and see that there is an administrator."""
         self.mailer.start()
         try:
-            if gone := await self.people.purge():
-                log.info("erased %d accounts that were deleted a week ago", len(gone))
             if admin:
                 await asyncio.to_thread(self.promote, admin)
         except Unavailable:
-            log.exception("the database is away: nothing was erased, and nobody was made an administrator")
+            log.exception("the database is away: nobody was made an administrator")
+
+    async def erase(self) -> None:
+        """Erase accounts whose days are over, and counters of windows that have passed. Raises Unavailable."""
+        if gone := await self.people.purge():
+            log.info("erased %d accounts that were deleted a week ago", len(gone))
+        await asyncio.to_thread(self.counters.purge, self.clock.now())
 
     def promote(self, login: str) -> None:
         """Make an account an administrator's, as the operator wishes by ADMIN."""
@@ -78,6 +84,8 @@ class Members(msgspec.Struct, frozen=True):
         await self.mailer.close()
         await self.audit_writer.close()
         self.hasher.close()
+        if self.redis is not None:
+            await asyncio.to_thread(self.redis.close)
 
 
 def members(config: Config, database: Engine, clock: Clock) -> Members:
@@ -85,7 +93,8 @@ def members(config: Config, database: Engine, clock: Clock) -> Members:
     tokens, keys = SqlTokens(database), SqlKeys(database)
     audit = SqlAudit(database, config.audit_key, HeadFile(config.data_dir / "audit-head", config.audit_key.encode()))
     counters = SqlLimits(database, config.secret_key)
-    limits: Limits = RedisLimits(config.redis_url, config.secret_key) if config.redis_url else counters
+    redis = RedisLimits(config.redis_url, config.secret_key) if config.redis_url else None
+    limits: Limits = redis or counters
     site = config.public_url or f"http://127.0.0.1:{config.port}"
     issuer = Issuer(config.secret_key, config.worker_key, site, clock)
     sign_ins = SignIns(accounts, sessions, audit, issuer, clock)
@@ -107,6 +116,8 @@ def members(config: Config, database: Engine, clock: Clock) -> Members:
         AuditWriter(audit),
         mailer,
         hasher,
+        counters,
+        redis,
         clock,
         SqlVitals(database),
     )  # fmt: skip

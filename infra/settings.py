@@ -31,6 +31,7 @@ SETTINGS = (
     Setting("AUDIT_KEY", "made at first start, in DATA_DIR", "chains the rows of the audit log; 32 characters or more"),
     Setting("WORKER_KEY", "made at first start, in DATA_DIR", "signs calls of the functions; 32 characters or more"),
     Setting("OPERATOR_KEY", "", "opens /operator, the page of costs, from elsewhere too; 32 characters or more"),
+    Setting("PROXIES", "0", "how many proxies in front tell the visitor's address (X-Forwarded-For)"),
     Setting("PUBLIC_URL", "", "https address users see, when a proxy stands in front: cookies become Secure"),
     Setting("PRODUCTION", "0", "1 refuses to start with default, short or reused keys, without https or without mail"),
     Setting("ADMIN", "", "username of the account that is made an administrator"),

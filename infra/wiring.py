@@ -16,6 +16,7 @@ from db.migrate import upgrade
 from db.personas import SqlPersonas
 from domain.accounts import People
 from domain.cards import load
+from domain.errors import Unavailable
 from domain.passkeys import Passkeys
 from domain.persona import Persona
 from domain.ports import Chats, Clock, Embedder, Personas
@@ -77,13 +78,20 @@ class Services(msgspec.Struct, frozen=True):
 
     async def start(self) -> None:
         """Wake the engines, then make the greetings; runs beside the serving of pages."""
-        erased = await asyncio.to_thread(self.chats.purge, self.clock.now() - KEEP_DELETED)
-        if erased:
-            log.info("erased %d chats that were deleted a week ago", erased)
         await self.members.start(self.config.admin)
+        await self.erase()
         await self.engines.wake()
         if self.config.runtime == "inline":  # elsewhere it would wake a GPU for greetings that nobody may want
             await self.sounds.make_ahead(self.personas.all(), lambda: self.turns.busy)
+
+    async def erase(self) -> None:
+        """Erase for good what was deleted a week ago."""
+        try:
+            if erased := await asyncio.to_thread(self.chats.purge, self.clock.now() - KEEP_DELETED):
+                log.info("erased %d chats that were deleted a week ago", erased)
+            await self.members.erase()
+        except Unavailable:
+            log.exception("the database is away: nothing was erased today")
 
     async def stop(self) -> None:
         await self.turns.close()
@@ -112,13 +120,14 @@ def assemble(config: Config) -> Services:
         price_in=config.llm_price_in,
         price_out=config.llm_price_out,
     )
-    calls, llm_calls = (Calls(each, pricing, writer.note) for each in (place.backend, place.llm_backend))
+    who = members(config, database, clock)
+    failed = who.audit_writer.engine_failed
+    calls, llm_calls = (Calls(each, pricing, writer.note, failed) for each in (place.backend, place.llm_backend))
     speaker = RuntimeSpeaker(calls, place.alone)
     llm = RuntimeLlm(llm_calls, place.continues)
     turns = Turns(RuntimeTranscriber(calls), llm, speaker, chats, personas, clock)
     sounds = Sounds(speaker, chats, personas, FileShelf(config.data_dir / "sounds"))
     embedder = RuntimeEmbedder(calls, SIZE)
-    who = members(config, database, clock)
     return Services(config, turns, sounds, chats, personas, embedder, place.engines, clock, ledger, writer, who)
 
 

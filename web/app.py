@@ -37,6 +37,7 @@ from web.routes import (
     health,
     me,
     operator,
+    outbox,
     passkeys,
     recover,
     register,
@@ -51,6 +52,7 @@ from web.session import Guests
 from web.sign_in_cookies import SignInCookies
 
 log = logging.getLogger(__name__)
+DAY_S = 24 * 3600.0
 ROUTES: list[ControllerRouterHandler] = [
     gallery.gallery,
     gallery.characters,
@@ -96,6 +98,7 @@ ROUTES: list[ControllerRouterHandler] = [
     operator.sign_in,
     operator.sign_out,
     *admin.ROUTES,
+    outbox.outbox,
     files.static,
     files.favicon,
     files.service_worker,
@@ -125,6 +128,7 @@ def create_app(services: Services, on_serving: Callable[[], None] | None = None)
         "guests": guests,
         "operators": Operators(config),
         "people": services.people,
+        "outbox": services.members.mailer,
         "sign_ins": services.sign_ins,
         "sign_in_cookies": sign_in_cookies,
         "telemetry": telemetry,
@@ -172,6 +176,9 @@ async def _wake(services: Services) -> None:
         await services.start()
     except Exception:
         log.exception("the engines could not all be woken")
+    while True:
+        await asyncio.sleep(DAY_S)
+        await services.erase()
 
 
 def _always(thing: object) -> Callable[[], object]:

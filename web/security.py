@@ -13,6 +13,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from domain.errors import NotAllowed, NotFound
 from infra.config import Config
 from infra.telemetry import Telemetry
+from web.proxies import believe
 
 # No inline script or style, no eval: templates bind nothing with hx-on, js: values or style attributes.
 CSP = (
@@ -41,6 +42,7 @@ class Shield:
     def __init__(self, app: ASGIApp, config: Config, telemetry: Telemetry) -> None:
         self._app = app
         self._answered = telemetry.answered
+        self._proxies = config.proxies
         headers = {**HEADERS, "strict-transport-security": HSTS} if config.secure else HEADERS
         self._headers = [(name.encode(), value.encode()) for name, value in headers.items()]
 
@@ -48,6 +50,7 @@ class Shield:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
+        believe(scope, self._proxies)
         # Litestar's State is this dict; a copy, since the server may hand every request the same one.
         state = dict(scope.get("state") or {})
         state["began"] = time.monotonic()

@@ -1,15 +1,20 @@
 """A voice turn over HTTP (docs/turn.md): refusals are statuses, from the first byte on errors are events."""
 
+import asyncio
 from typing import Any
 
 from litestar import Request, Response, get, post
 from litestar.response import Stream
 
 from domain.errors import BadInput, NotFound, TooLong
+from domain.limits import LimitName
 from domain.turn import Ask
+from infra.wiring import Services
+from web.callers import caller_of
 from web.forms import FORM_BYTES, SEGMENT_BYTES, SPEECH_BYTES, SPEECH_FORM_BYTES, read_form, whole
 from web.needs import Guest, NeedPages, NeedServices, NeedTelemetry, PathId, page
 from web.sse import Encoder, event_stream
+from web.visitors import place
 
 AnyRequest = Request[Any, Any, Any]
 
@@ -23,11 +28,15 @@ async def speak(
     pages: NeedPages,
     telemetry: NeedTelemetry,
 ) -> Stream:
-    form = await read_form(request)
+    allowed = asyncio.create_task(_allow(request, services))  # while the body is read: counting takes milliseconds
     try:
-        speech = await form.file("speech")
+        form = await read_form(request)
+        try:
+            speech = await form.file("speech")
+        finally:
+            await form.close()
     finally:
-        await form.close()
+        await allowed
     if speech is not None and len(speech) > SPEECH_BYTES:
         raise TooLong("too_large")
     ask = Ask(
@@ -40,6 +49,16 @@ async def speak(
     turn = await services.turns.begin(guest, chat_id, ask)
     services.engines.prewarm(hearing=speech is not None)  # or a cold turn would wake ASR, then the LLM, then the TTS
     return event_stream(turn, 0, Encoder(pages, pages.ui(request)), telemetry, guest)
+
+
+async def _allow(request: AnyRequest, services: Services) -> None:
+    """Raises TooMany for who speaks more often than anybody does."""
+    if services.config.bench:  # it speaks like a crowd
+        return
+    caller, where = caller_of(request), place(request)
+    name: LimitName = "turn_guest" if caller.user is None else "turn_user"
+    await services.members.gate.check(name, caller.owner, address=where.network)
+    await services.members.gate.check("turn_address", where.network, address=where.network)
 
 
 @get("/chats/{chat_id:str}/turns/{turn_id:str}/events", raw=True)
