@@ -33,6 +33,14 @@ def browser(server: Server) -> httpx.Client:
     return httpx.Client(base_url=server.url, headers=BROWSER, timeout=20, trust_env=False)
 
 
+def kill(pid: int) -> None:
+    """Kill the program and the workers that it started, at once: the workers are those who write."""
+    workers = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    assert workers, "which of these processes serves?"
+    for each in (*map(int, workers), pid):
+        os.kill(each, signal.SIGKILL)
+
+
 def link(data_dir: Path, email: str) -> str:
     """Return the path of the link in the newest mail to somebody, as it lies in the outbox of a development machine."""
     engine = connect(f"sqlite:///{data_dir / 'core.db'}")
@@ -99,8 +107,9 @@ def test_a_server_that_is_killed_loses_no_account_session_or_role_that_it_acknow
         while (len(phones) < 4 or not kept) and time.monotonic() < until:
             time.sleep(0.01)
         time.sleep(pause_s)
-        os.kill(server.pid, signal.SIGKILL)
+        kill(server.pid)
         thread.join(30)
+        assert not thread.is_alive()
         cookies = boss.cookies
         boss.close()
     assert len(phones) >= 4
