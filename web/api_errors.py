@@ -8,7 +8,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException
 
 from domain.errors import ParleyError, TooMany, Unavailable
-from web.errors import Trouble, retry_after, status_of, words
+from web.errors import Trouble, retry_after, route_of, status_of, words
 from web.i18n import choose
 
 log = logging.getLogger(__name__)
@@ -39,7 +39,7 @@ def of_http(request: AnyRequest, error: HTTPException) -> Response[bytes]:
 
 
 def unexpected(request: AnyRequest, error: Exception) -> Response[bytes]:
-    log.error("unexpected error at %s", request.scope.get("path"), exc_info=error)
+    log.error("unexpected error at %s", route_of(request), exc_info=error)
     return _answer(request, 500, "broken", {}, True)
 
 

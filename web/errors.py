@@ -180,6 +180,11 @@ def retry_after(error: ParleyError) -> str:
     return str(max(1, math.ceil(seconds))) if isinstance(seconds, int | float) else RETRY_AFTER_S
 
 
+def route_of(request: Request[Any, Any, Any]) -> str:
+    """Return the route for the log, never the address itself: that of a mailed link is as good as a password."""
+    return str(request.scope.get("path_template") or "an address without a route")
+
+
 class ErrorPages:
     """The exception handlers of the application."""
 
@@ -208,7 +213,7 @@ class ErrorPages:
         if "disconnected" in str(getattr(error, "detail", "")):
             log.info("the client left while it was still sending")  # nobody reads the answer
         else:
-            log.error("unexpected error at %s", request.scope.get("path"), exc_info=error)
+            log.error("unexpected error at %s", route_of(request), exc_info=error)
         return self._answer(request, 500, "broken", {}, RETRY_AFTER_S)
 
     def _answer(

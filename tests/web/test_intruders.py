@@ -59,3 +59,30 @@ def test_signing_in_as_somebody_else_ends_the_session_that_this_browser_had(home
     assert sign_in(ours, "ben", PASSWORD, csrf=csrf(ours)).status_code == 303
     assert "ben" in ours.get("/account").text
     assert not signed_in(copied)
+
+
+def test_a_program_renews_though_it_still_sends_the_token_that_ran_out(home: Home) -> None:
+    program = home.browser()
+    register(home, program)
+    pair = program.post("/api/auth/sign-in", json={"login": "anna", "password": PASSWORD}).json()
+    home.time.seconds = 700
+    program.headers["authorization"] = f"Bearer {pair['access']}"
+    for path in ("sign-out", "prove", "codes", "sessions/end-others"):
+        answer = program.post(f"/api/auth/{path}", json={"password": PASSWORD})
+        assert (answer.status_code, answer.json()["code"]) == (401, "token_bad"), path
+    answer = program.post("/api/auth/refresh", json={"refresh": pair["refresh"]})
+    assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("address", ["/recover/", "/confirm/"])
+def test_a_fault_of_ours_writes_no_link_into_the_log(
+    home: Home, address: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(*_: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    for name in ("recovering", "waiting"):
+        monkeypatch.setattr(home.people, name, broken)
+    assert home.browser().get(address + "a-link-as-good-as-a-password").status_code == 500
+    assert f"unexpected error at {address}{{token" in caplog.text
+    assert "as-good-as" not in caplog.text
