@@ -2,7 +2,7 @@
 PARLEY := tools/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check lint browser models torch plane servers bench bench-scripted bench-voice bench-store bench-accounts bench-browser bench-plane verify-weights audit-verify deploy modal-matrix lock clean
+.PHONY: help run setup test check lint browser models torch plane attacks servers bench bench-scripted bench-voice bench-store bench-accounts bench-browser bench-plane verify-weights audit-verify deploy modal-matrix lock clean
 
 help: ## list the targets
 	@echo "Parley: talk, by voice, with a character."
@@ -31,6 +31,9 @@ models: ## the real (small) models: what one speaks, another hears; then the tor
 
 torch: ## the code of the GPU engines on the CPU, in an environment of its own (.venv-torch)
 	@$(PARLEY) tools.suites torch
+
+attacks: ## every route by every kind of visitor, with every hostile text; who may what, and which headers
+	@$(PARLEY) tools.suites attacks
 
 plane: ## the functions on the local Modal: real containers, the unmodified client, one conformance suite
 	@$(PARLEY) tools.suites plane

@@ -34,7 +34,7 @@ class AccountChanges(SigningIn):
         Raises NotAllowed("prove_first", "recently_recovered"), BadInput, TooMany("slow_down").
         """
         self._proven(session)
-        await self._free(session.user_id)
+        await self.free(session.user_id)
         email = check_email(email)
         await self._gate.check("change", session.user_id)
         user = await self._do(self._accounts.get, session.user_id)
@@ -57,7 +57,7 @@ class AccountChanges(SigningIn):
         known = await self._do(self._tokens.peek, hashed(token), "email", self._now())
         if known is None:
             raise NotFound("link_gone")
-        await self._free(known[0])
+        await self.free(known[0])
         taken = await self._do(self._tokens.take, hashed(token), "email", self._now())
         if taken is None:
             raise NotFound("link_gone")
@@ -84,7 +84,7 @@ class AccountChanges(SigningIn):
         Raises NotAllowed("prove_first", "recently_recovered").
         """
         self._proven(session)
-        await self._free(session.user_id)
+        await self.free(session.user_id)
         now = self._now()
         user = await self._do(self._accounts.delete, session.user_id, now)
         await self._do(self._sessions.revoke_all, user.id, now)

@@ -120,7 +120,7 @@ class Desk:
         if self._now() - session.proved_at > PROVED:
             raise NotAllowed("prove_first")
 
-    async def _free(self, user_id: str) -> None:
+    async def free(self, user_id: str) -> None:
         """Raises NotAllowed("recently_recovered") within a day of a recovery."""
         if await self._do(self._tokens.peek, hashed("hold", user_id), "hold", self._now()) is not None:
             raise NotAllowed("recently_recovered")

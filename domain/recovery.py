@@ -129,7 +129,7 @@ class Recovery(SigningIn):
         good when the other has the account back.
         """
         self._proven(session)
-        await self._free(session.user_id)
+        await self.free(session.user_id)
         await self._gate.check("change", session.user_id)
         codes = [base64.b32encode(secrets.token_bytes(CODE_BYTES)).decode() for _ in range(CODES)]
         await self._do(self._keys.set_codes, session.user_id, [_code_hash(session.user_id, code) for code in codes])
@@ -147,7 +147,7 @@ class Recovery(SigningIn):
         if not self.rules.question:
             raise NotAllowed("question_off")
         self._proven(session)
-        await self._free(session.user_id)  # else a thief of the mail would lock the owner out of the next link
+        await self.free(session.user_id)  # else a thief of the mail would lock the owner out of the next link
         await self._gate.check("change", session.user_id)
         question = "".join(sign for sign in question[: 2 * MAX_QUESTION] if sign.isprintable()).strip()
         answer_hash = ""

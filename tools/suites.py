@@ -11,7 +11,8 @@ from tools.run import get_weights
 from tools.say import ROOT, Problem, guard, say
 
 LINT = (("ruff", "check", "."), ("mypy",), ("lint-imports", "--no-cache"))
-MARKER = {"browser": "browser", "models": "models", "plane": "plane", "servers": "server"}
+PART = {"attacks": "attacks and not server"}  # the rest of them is the servers' suite
+MARKER = {"browser": "browser", "models": "models", "plane": "plane", "attacks": "attacks", "servers": "server"}
 TORCH_WEIGHTS = [f"all-minilm-l6-v2/{name}" for name in ("config.json", "tokenizer.json", "tokenizer_config.json")]
 TORCH_WEIGHTS.append("all-minilm-l6-v2/model.safetensors")
 BENCHES = {  # in tests/bench
@@ -62,7 +63,7 @@ def suite(name: str) -> int:
         get_weights(weights.needed(os.environ.get("MODELS") or "default"))
     if name in BENCHES:
         return environment.run("python", "-m", f"tests.bench.{BENCHES[name]}", *more)
-    return environment.run("pytest", *(["-m", marker] if marker else []), *more)
+    return environment.run("pytest", *(["-m", PART.get(marker, marker)] if marker else []), *more)
 
 
 def written(marker: str) -> bool:

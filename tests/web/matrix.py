@@ -218,5 +218,3 @@ ROWS: dict[tuple[str, str], Row] = {
     (GET, "/manifest.webmanifest"): public(shared=True),
     (POST, "/bench/turn"): Row(ALL, stream=True),
 }
-# Written down before they are served: once they are, they go from here.
-COMING = {(GET, "/outbox")}

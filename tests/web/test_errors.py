@@ -27,7 +27,8 @@ def codes_in_the_source() -> set[str]:
         for path in (ROOT / package).rglob("*.py"):
             for formatted, code in RAISED.findall(path.read_text()):
                 if formatted:
-                    found |= {re.sub(r"\{[^}]*\}", name, code) for name in (UNIQUE if code.endswith("_taken") else ENGINES)}
+                    names = UNIQUE if code.endswith("_taken") else ENGINES
+                    found |= {re.sub(r"\{[^}]*\}", name, code) for name in names}
                 else:
                     found.add(code)
     return found

@@ -17,6 +17,7 @@ from tests.web.real import Real, copied
 from web.assets import STATIC
 
 Client = TestClient[Any]
+pytestmark = pytest.mark.attacks
 NOBODYS = {**FIXED, "chat_id": "abc", "turn_id": "abc", "message_id": "abc"}
 ODD = [(GET, "/nowhere"), ("PUT", "/"), ("TRACE", "/"), (GET, "/chats/%00"), (GET, "/static/../web/app.py")]
 PUBLIC = re.compile(r"\bpublic\b")

@@ -13,6 +13,7 @@ import anyio
 import pytest
 from litestar.testing import TestClient
 
+from domain.desk import hashed
 from domain.people import Pending, User
 from domain.places import Place
 from tests.authenticator import PRESENT, Authenticator, text
@@ -170,6 +171,21 @@ def test_a_passkey_proves_instead_of_the_password(door: Door) -> None:
     assert answer.json() == {"next": PAGE}
     again = door.post("/account/prove/passkey", {"key": device.get(asked), "next": PAGE})
     assert (again.status_code, again.json()["code"]) == (403, "passkey_late")
+
+
+def test_for_a_day_after_a_recovery_no_passkey_is_added_that_would_outlive_the_next(door: Door, house: House) -> None:
+    user, device = door.settle(), Authenticator(HERE)
+    door.let_in(user)
+    asked = door.post(PAGE + "/options").json()
+    until = house.clock.now() + timedelta(hours=1)
+    house.services.members.people._tokens.put(hashed("hold", user.id), "hold", user.id, "", until)
+    for answer in (
+        door.post(PAGE + "/options"),
+        door.post(PAGE + "/add", {"key": device.create(asked["publicKey"]), "name": "My phone"}),
+    ):
+        assert answer.status_code == 403
+        assert "less than a day ago" in answer.text
+    assert house.services.passkeys.of(user.id) == []
 
 
 def test_guests_and_other_sites_change_no_passkeys(door: Door) -> None:

@@ -60,12 +60,14 @@ async def passkeys(request: AnyRequest, pages: NeedPages, services: NeedServices
 async def adding(request: AnyRequest, services: NeedServices) -> Response[bytes]:
     """Also refuses who has to prove first, before the browser asks for a finger."""
     who = signed_in(request)
+    await services.people.free(who.user.id)
     return await _asked(services.passkeys, services.passkeys.adding, who.user, who.session)
 
 
 @post(PAGE + "/add", role="user", status_code=200)
 async def add(request: AnyRequest, services: NeedServices, guests: NeedGuests) -> Response[bytes]:
     who, made, place = signed_in(request), await read_json(request, Added), place_of(request, guests)
+    await services.people.free(who.user.id)  # a passkey made by who reads another's mail would outlive their recovery
     await in_thread(services.passkeys.add, who.user, who.session, made.key, made.name, place)
     return _json({"next": f"{PAGE}?done=added"})
 
