@@ -79,16 +79,18 @@ class Gatekeeper:
             self._note(happened("limit_reached", now, actor or "system", target=name, address=address))
         raise TooMany("slow_down", retry_after=max(1, math.ceil(wait_s)))
 
-    async def sign_in(self, account: str, address: str, known: bool = False) -> None:
+    async def sign_in(self, account: str, address: str, known: bool = False, person: str = "") -> None:
         """Count one attempt before the password is looked at.
 
-        `account` is the folded login, whether it exists or not. `known` says that this account has signed in from
-        this address (or with this browser) before: then strangers who spend its ceiling do not lock it out.
+        `account` is the folded login, whether it exists or not; `person` whose it is: the ceiling is one for the
+        name, the address and the number of an account, or there would be three times the guesses. `known` says that
+        this account has signed in from this address (or with this browser) before: then strangers who spend its
+        ceiling do not lock it out.
         """
         await self.check("sign_in_address", address, address=address)
         await self.check("sign_in", account, address, address=address)
         if not known:
-            await self.check("sign_in_account", account, address=address)
+            await self.check("sign_in_account", person or account, address=address)
 
     async def signed_in(self, account: str, address: str) -> None:
         """It was the right password: the mistyped ones are forgiven, those of the address and of strangers are not."""

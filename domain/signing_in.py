@@ -27,7 +27,7 @@ class SigningIn(Desk):
         account = f"{kind}:{name}" if kind else hashed(login)
         # A browser that has been here before is counted by itself: strangers can't use up its tries, wherever they are.
         counted = f"browser {hashed(place.browser or '')}" if known else place.network
-        await self._gate.sign_in(account, counted, known)
+        await self._gate.sign_in(account, counted, known, found.user.id if found else "")
         good = await self._hasher.verify(found.password_hash if found else await self._hasher.dummy(), password)
         if found is None or not good:
             await self._note("sign_in_failed", "system", found.user.id if found else "", place)
