@@ -14,7 +14,7 @@ run: ## set up on the first start, then serve on http://127.0.0.1:7210 (PORT= MO
 setup: ## everything `make run` does before it serves
 	@$(PARLEY) tools.run --only-setup
 
-test: ## the default tests: about a minute, no models, no browser
+test: ## the default tests: minutes, no models, no browser
 	@$(PARLEY) tools.suites test
 
 check: ## lint, types, import contracts and the default tests
