@@ -2,7 +2,7 @@
 PARLEY := tools/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check lint browser models torch plane attacks servers bench bench-scripted bench-voice bench-store bench-accounts bench-browser bench-plane verify-weights audit-verify deploy modal-matrix lock clean
+.PHONY: help run setup test check lint browser models torch attacks plane servers bench bench-scripted bench-voice bench-store bench-accounts bench-browser bench-plane verify-weights audit-verify deploy modal-matrix lock clean
 
 help: ## list the targets
 	@echo "Parley: talk, by voice, with a character."

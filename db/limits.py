@@ -12,6 +12,7 @@ from sqlalchemy import Engine, bindparam, case, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from db.tables.people import limits
+from db.tables.types import Moment
 from db.work import reading, writing
 from domain.errors import Unavailable
 
@@ -26,7 +27,8 @@ _COUNT = (
     .where(_MINE, _FREE)
     .ordered_values(
         (limits.c.count, case((_OVER, 1), else_=limits.c.count + 1)),
-        (limits.c.until, case((_OVER, bindparam("end")), else_=limits.c.until)),
+        # Typed: inside a CASE it would be written as Python prints it, zone and all, and compare as another text.
+        (limits.c.until, case((_OVER, bindparam("end", type_=Moment())), else_=limits.c.until)),
     )
 )
 _BEGIN = insert(limits)
