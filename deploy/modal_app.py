@@ -14,7 +14,7 @@ import modal
 from deploy.secrets import SECRETS, WEB, kind
 from functions import images
 from functions.app import app as app  # Modal looks for this name here
-from functions.pools import KIND_SETTING, pools
+from functions.pools import CODE, KIND_SETTING, pools
 
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = ("characters", "db", "deploy", "domain", "functions", "infra", "web")
@@ -37,7 +37,7 @@ _image = modal.Image.debian_slim(python_version=images.PYTHON).pip_install_from_
     str(LOCK), extra_options="--require-hashes --no-deps"
 )
 for _name in SOURCE:
-    _image = _image.add_local_dir(ROOT / _name, f"/root/{_name}", ignore=images.NOT_SOURCE)
+    _image = _image.add_local_dir(ROOT / _name, f"{CODE}/{_name}", ignore=images.NOT_SOURCE)
 _secrets = [modal.Secret.from_name(each.name, required_keys=list(each.must)) for each in SECRETS if each.name == WEB]
 _data = modal.Volume.from_name("parley-web", create_if_missing=True)
 

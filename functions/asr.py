@@ -7,7 +7,6 @@ from contextlib import aclosing
 from typing import Protocol
 
 from domain.audio import Audio
-from domain.errors import ParleyError, Unavailable
 from domain.persona import Language
 from domain.ports import Transcript
 from domain.usage import Meter
@@ -52,13 +51,7 @@ class Asr:
 
         checked.language(language)
         with self._gate.through():
-            try:
-                return await offload.run(self._room.pool, work, meter)
-            except ParleyError:
-                raise
-            except Exception as error:
-                log.exception("the ASR failed")
-                raise Unavailable("asr_failed") from error
+            return await offload.run(self._room.pool, work, meter)
 
     async def stream(
         self, speech: Audio | bytes, language: Language, meter: Meter | None = None
@@ -73,12 +66,6 @@ class Asr:
 
         checked.language(language)
         with self._gate.through():
-            try:
-                async with aclosing(offload.stream(self._room.pool, work, meter=meter)) as partials:
-                    async for partial in partials:
-                        yield partial
-            except ParleyError:
-                raise
-            except Exception as error:
-                log.exception("the ASR failed")
-                raise Unavailable("asr_failed") from error
+            async with aclosing(offload.stream(self._room.pool, work, meter=meter)) as partials:
+                async for partial in partials:
+                    yield partial

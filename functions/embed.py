@@ -6,7 +6,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from domain.errors import BadInput, ParleyError, Unavailable
+from domain.errors import BadInput, ParleyError
 from domain.ports import Vector
 from domain.usage import Meter
 from functions import checked, offload
@@ -88,13 +88,7 @@ class Embed:
 
     async def _run(self, work: Callable[[Engine], T], meter: Meter | None) -> T:
         with self._gate.through():
-            try:
-                return await offload.run(self._room.pool, lambda: work(self._room.engine()), meter)
-            except ParleyError:
-                raise
-            except Exception as error:
-                log.exception("the embedder failed")
-                raise Unavailable("embed_failed") from error
+            return await offload.run(self._room.pool, lambda: work(self._room.engine()), meter)
 
     async def similarity(self, one: str, other: str, meter: Meter | None = None) -> float:
         """Return the cosine of two texts, -1 to 1."""

@@ -4,6 +4,7 @@ A caller who would only wait is told at once when to come back, so that calls do
 that cannot keep up or no longer works.
 """
 
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from domain.errors import ParleyError, Unavailable
 from functions.engines.breaker import Breaker, Pass
 
+log = logging.getLogger(__name__)
 FAILURES = 3  # in a row open the circuit
 REST_S, LONGEST_REST_S = 2.0, 60.0  # doubled by every probe that fails
 TYPICAL_S = 1.0  # of a call, until some have been seen
@@ -33,19 +35,24 @@ class Gate:
     def through(self) -> Iterator[None]:
         """Let a call in, or raise Unavailable ("engine_busy", "engine_resting") with `retry_after` seconds.
 
-        Of what the block raises, Unavailable and what is no ParleyError counts as the engine's failure.
+        Of what the block raises, Unavailable and what is no ParleyError counts as the engine's failure; the latter is
+        logged, and comes out as Unavailable ("asr_failed" for the engine asr).
         """
         by = self._admit()
         self._inside += 1
         began = self._clock()
         try:
             yield
-        except Exception as error:
-            if isinstance(error, ParleyError) and not isinstance(error, Unavailable):
-                self._breaker.left(by)
-            else:
-                self._breaker.failed(by)
+        except Unavailable:
+            self._breaker.failed(by)
             raise
+        except Exception as error:
+            if isinstance(error, ParleyError):
+                self._breaker.left(by)
+                raise
+            self._breaker.failed(by)
+            log.exception("the %s engine failed", self._engine)
+            raise Unavailable(f"{self._engine}_failed") from error
         except BaseException:  # the caller went away
             self._breaker.left(by)
             raise

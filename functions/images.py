@@ -11,6 +11,7 @@ from typing import Literal
 import modal
 
 from functions import weights_cloud
+from functions.pools import CODE
 
 ROOT = Path(__file__).resolve().parents[1]
 LOCKS = ROOT / "requirements" / "images"
@@ -57,7 +58,7 @@ def _image(name: Name, base: modal.Image, after: tuple[str, ...] = ()) -> modal.
     image = base.pip_install_from_requirements(str(lock(name)), extra_options="--require-hashes --no-deps")
     image = image.run_commands(*after, *fetch).env({**_OFFLINE, **_FOUND[name]})
     for package in SOURCE:
-        image = image.add_local_dir(ROOT / package, f"/root/{package}", ignore=NOT_SOURCE)
+        image = image.add_local_dir(ROOT / package, f"{CODE}/{package}", ignore=NOT_SOURCE)
     return image
 
 

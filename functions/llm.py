@@ -66,17 +66,11 @@ class LlmHandler:
             meter.tokens_in = engine.cost.cached + engine.cost.read
 
         with self._gate.through():
-            try:
-                pool = self._chores if chore else self._room.pool
-                async with aclosing(offload.stream(pool, deltas, meter=meter)) as stream:
-                    async for delta in stream:
-                        meter.tokens_out += 1  # the engine hands over token by token
-                        yield delta
-            except ParleyError:
-                raise
-            except Exception as error:
-                log.exception("the LLM failed")
-                raise Unavailable("llm_failed") from error
+            pool = self._chores if chore else self._room.pool
+            async with aclosing(offload.stream(pool, deltas, meter=meter)) as stream:
+                async for delta in stream:
+                    meter.tokens_out += 1  # the engine hands over token by token
+                    yield delta
 
     async def prepare(self, prompt: Prompt, meter: Meter | None = None) -> None:
         """Read the prompt ahead. A newer call for the same chat, or its reply, ends an older one."""

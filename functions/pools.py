@@ -12,6 +12,7 @@ import msgspec
 
 Name = Literal["asr", "tts", "llm", "queries", "passages", "crawl", "web"]
 Kind = Literal["cloud", "laptop"]
+CODE = "/root"  # the folder of containers on Modal that holds an app's own code
 KIND_SETTING = "PARLEY_POOLS"  # set by whoever deploys and by whoever starts containers, never by users
 
 

@@ -11,7 +11,7 @@ from typing import Protocol
 import msgspec
 
 from domain.audio import Audio
-from domain.errors import BadInput, ParleyError, Unavailable
+from domain.errors import BadInput, Unavailable
 from domain.persona import Language, Voice
 from domain.usage import Meter
 from functions import checked, offload
@@ -118,16 +118,10 @@ class Tts:
             raise Unavailable("tts_waking")
         _check(engines, key)
         with self._gate.through():
-            try:
-                making = offload.stream(self._pool, lambda stop: self._make_sound(engines, key, stop), meter=meter)
-                async with aclosing(making) as sounds:
-                    async for audio in sounds:
-                        yield audio
-            except ParleyError:
-                raise
-            except Exception as error:
-                log.exception("the TTS failed")
-                raise Unavailable("tts_failed") from error
+            making = offload.stream(self._pool, lambda stop: self._make_sound(engines, key, stop), meter=meter)
+            async with aclosing(making) as sounds:
+                async for audio in sounds:
+                    yield audio
 
     def _make_sound(self, engines: Engines, key: Key, stop: threading.Event) -> Iterator[Audio]:
         """Runs in the worker thread. What was made while this call waited its turn is not made again."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from typing import Protocol
 
 import msgspec
 from sqlalchemy import Engine
@@ -31,9 +32,12 @@ from domain.sign_ins import SignIns
 from infra.audit_log import AuditWriter
 from infra.config import Config
 from infra.mail import Outbox, SmtpMailer
-from infra.redis_limits import RedisLimits
 
 log = logging.getLogger(__name__)
+
+
+class Closes(Protocol):
+    def close(self) -> None: ...
 
 
 class Members(msgspec.Struct, frozen=True):
@@ -48,7 +52,7 @@ class Members(msgspec.Struct, frozen=True):
     mailer: Outbox | SmtpMailer
     hasher: Hasher
     counters: SqlLimits
-    redis: RedisLimits | None
+    redis: Closes | None
     clock: Clock
     vitals: SqlVitals
 
@@ -93,7 +97,11 @@ def members(config: Config, database: Engine, clock: Clock) -> Members:
     tokens, keys = SqlTokens(database), SqlKeys(database)
     audit = SqlAudit(database, config.audit_key, HeadFile(config.data_dir / "audit-head", config.audit_key.encode()))
     counters = SqlLimits(database, config.secret_key)
-    redis = RedisLimits(config.redis_url, config.secret_key) if config.redis_url else None
+    redis = None
+    if config.redis_url:
+        from infra.redis_limits import RedisLimits  # a tenth of a second that others need not spend at the start
+
+        redis = RedisLimits(config.redis_url, config.secret_key)
     limits: Limits = redis or counters
     site = config.public_url or f"http://127.0.0.1:{config.port}"
     issuer = Issuer(config.secret_key, config.worker_key, site, clock)

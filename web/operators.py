@@ -16,8 +16,10 @@ from litestar.datastructures import Cookie
 
 from domain.errors import NotFound, TooMany
 from infra.config import Config
+from web import cookies
 from web.callers import Caller
 
+NAME = "operator"
 SESSION_S = 12 * 3600
 TRIES, WINDOW_S = 5, 60.0  # wrong keys from one address, per minute
 ADDRESSES = 1_000  # remembered; who was quiet for longest is forgotten first
@@ -73,25 +75,15 @@ class Operators:
 
     def cookie(self, request: AnyRequest) -> Cookie:
         value = self._signer.sign(secrets.token_urlsafe(12)).decode()
-        return self._cookie(request, value, SESSION_S)
+        return cookies.made(NAME, value, SESSION_S, self._secure(request), "strict")
 
     def no_cookie(self, request: AnyRequest) -> Cookie:
-        return self._cookie(request, "", 0)
-
-    def _cookie(self, request: AnyRequest, value: str, max_age: int) -> Cookie:
-        return Cookie(
-            key=self._name(request),
-            value=value,
-            path="/",  # which `__Host-` asks for
-            max_age=max_age,
-            httponly=True,
-            samesite="strict",
-            secure=self._secure(request),
-        )
+        return cookies.made(NAME, "", 0, self._secure(request), "strict")
 
     def _signed_in(self, request: AnyRequest) -> bool:
+        said = request.cookies.get(cookies.named(NAME, self._secure(request)), "")
         try:
-            self._signer.unsign(request.cookies.get(self._name(request), "").encode(), max_age=SESSION_S)
+            self._signer.unsign(said.encode(), max_age=SESSION_S)
         except (BadSignature, UnicodeError):
             return False
         return True
@@ -110,8 +102,6 @@ class Operators:
     def _secure(self, request: AnyRequest) -> bool:
         return self._config.secure or request.scope.get("scheme") == "https"
 
-    def _name(self, request: AnyRequest) -> str:
-        return "__Host-operator" if self._secure(request) else "operator"
 
 
 def _is_admin(request: AnyRequest) -> bool:

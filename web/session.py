@@ -11,6 +11,7 @@ from litestar.connection import ASGIConnection
 from litestar.datastructures import Cookie
 
 from infra.config import Config
+from web import cookies
 
 _ID = re.compile(r"[A-Za-z0-9_-]{24}\Z")
 _YEAR_S = 365 * 24 * 3600
@@ -35,7 +36,7 @@ class Guests:
         return self.known(request) or new_guest()
 
     def known(self, request: ASGIConnection[Any, Any, Any, Any]) -> str | None:
-        raw = request.cookies.get(self._name(request), "")
+        raw = request.cookies.get(cookies.named("guest", self.secure(request)), "")
         try:
             guest = self._signer.unsign(raw.encode()).decode()
         except (BadSignature, UnicodeError):
@@ -44,21 +45,10 @@ class Guests:
 
     def cookie(self, request: Request[Any, Any, Any], guest: str) -> Cookie:
         """Return the cookie that lets this browser come back as the same guest."""
-        return Cookie(
-            key=self._name(request),
-            value=self._signer.sign(guest.encode()).decode(),
-            path="/",
-            max_age=_YEAR_S,
-            httponly=True,
-            samesite="lax",
-            secure=self.secure(request),
-        )
+        return cookies.made("guest", self._signer.sign(guest.encode()).decode(), _YEAR_S, self.secure(request))
 
     def secure(self, request: ASGIConnection[Any, Any, Any, Any]) -> bool:
         return self._always_secure or request.scope.get("scheme") == "https"
-
-    def _name(self, request: ASGIConnection[Any, Any, Any, Any]) -> str:
-        return "__Host-guest" if self.secure(request) else "guest"
 
 
 def new_guest() -> str:

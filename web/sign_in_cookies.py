@@ -11,6 +11,7 @@ from domain.errors import NotAllowed
 from domain.jwt_tokens import ACCESS
 from domain.sign_ins import Fresh
 from infra.config import Config
+from web import cookies
 from web.operators import loopback
 
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
@@ -35,8 +36,8 @@ class SignInCookies:
         prefix = self._prefix(request)
         if prefix is None:
             return "", ""
-        cookies = request.cookies
-        return cookies.get(prefix + ACCESS_COOKIE, ""), cookies.get(prefix + REFRESH_COOKIE, "")
+        sent = request.cookies
+        return sent.get(prefix + ACCESS_COOKIE, ""), sent.get(prefix + REFRESH_COOKIE, "")
 
     def of(self, request: AnyConnection, fresh: Fresh) -> list[Cookie]:
         """Return the cookies to set. Raises NotAllowed("https_needed")."""
@@ -55,16 +56,7 @@ class SignInCookies:
         return [self._cookie(request, name, "", timedelta()) for name in (ACCESS_COOKIE, REFRESH_COOKIE)]
 
     def _cookie(self, request: AnyConnection, name: str, value: str, life: timedelta) -> Cookie:
-        prefix = self._prefix(request)
-        return Cookie(
-            key=f"{prefix}{name}",
-            value=value,
-            path="/",  # which `__Host-` asks for
-            max_age=int(life.total_seconds()),
-            httponly=True,
-            samesite="lax",
-            secure=prefix == "__Host-",
-        )
+        return cookies.made(name, value, int(life.total_seconds()), secure=self._prefix(request) == "__Host-")
 
     def _prefix(self, request: AnyConnection) -> str | None:
         if self._secure or request.scope.get("scheme") == "https":

@@ -7,7 +7,9 @@ from pathlib import Path, PurePosixPath
 
 from modal_proto import api_pb2
 
-ROOT = PurePosixPath("/root")  # where Modal puts an app's own code, and a container's working directory
+from functions.pools import CODE
+
+ROOT = PurePosixPath(CODE)  # where Modal puts an app's own code, and a container's working directory
 
 
 class Sources:

@@ -14,6 +14,7 @@ from domain.errors import NotAllowed, NotFound, ParleyError
 from domain.passkey_answers import Assertion, NewKey
 from domain.passkey_challenges import LIFE_S
 from domain.passkeys import MOST, NAME, Passkeys
+from web import cookies
 from web.account_pages import NO_STORE, draw, next_page, to
 from web.bodies import read_json
 from web.browsers import browser_cookie, place_of
@@ -165,24 +166,12 @@ def _json(found: dict[str, Any]) -> Response[bytes]:
 
 def _cookie(request: AnyRequest, guests: Guests, value: str, max_age: int) -> Cookie:
     """What ties a challenge to the browser that asked for it: who sees an answer on its way can't bring it instead."""
-    return Cookie(
-        key=_name(request, guests),
-        value=value,
-        path="/",
-        max_age=max_age,
-        httponly=True,
-        samesite="strict",
-        secure=guests.secure(request),
-    )
+    return cookies.made(_COOKIE, value, max_age, guests.secure(request), "strict")
 
 
 def _browser(request: AnyRequest, guests: Guests) -> str:
-    said = request.cookies.get(_name(request, guests), "")
+    said = request.cookies.get(cookies.named(_COOKIE, guests.secure(request)), "")
     return said if _FORM.match(said) else ""
-
-
-def _name(request: AnyRequest, guests: Guests) -> str:
-    return f"__Host-{_COOKIE}" if guests.secure(request) else _COOKIE
 
 
 ROUTES = [passkeys, adding, add, rename, remove, signing_in, sign_in, proving, prove]

@@ -14,7 +14,7 @@ from infra.local.channel import Channel
 from infra.local.launch import image_environment
 from infra.local.plane import Plane
 from infra.local.server import collect, contract, serve
-from infra.local.sources import Sources
+from infra.local.sources import ROOT, Sources
 
 pytestmark = pytest.mark.anyio
 
@@ -92,8 +92,8 @@ def mounted(sources: Sources, name: str, data: bytes) -> api_pb2.MountFile:
 
 def test_a_container_sees_what_was_deployed_below_its_root_and_nothing_above(tmp_path: Path) -> None:
     sources = Sources(tmp_path)
-    code = mounted(sources, "/root/pack/age.py", b"1")
-    up = mounted(sources, "/root/../outside.py", b"2")
+    code = mounted(sources, f"{ROOT}/pack/age.py", b"1")
+    up = mounted(sources, f"{ROOT}/../outside.py", b"2")
     other = mounted(sources, "/etc/other.py", b"3")
     root = sources.root([sources.mount("", [code, up, other])])
     assert [path.relative_to(root).as_posix() for path in root.rglob("*.py")] == ["pack/age.py"]
