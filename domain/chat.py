@@ -75,9 +75,14 @@ class Chat(msgspec.Struct, frozen=True):
 
 
 def tokens(text: str) -> int:
-    """Estimate tokens: about one per Chinese character, one per 3.6 other characters, 4 for the frame."""
+    """Estimate the tokens of a line, with 4 for its frame."""
+    return int(bare_tokens(text)) + 4
+
+
+def bare_tokens(text: str) -> float:
+    """Estimate tokens: about one per Chinese character, one per 3.6 other characters."""
     wide = sum(1 for c in text if c >= "\u2e80")
-    return wide + int((len(text) - wide) / 3.6) + 4
+    return wide + (len(text) - wide) / 3.6
 
 
 def window(messages: Sequence[Message], budget: int = WINDOW_TOKENS) -> tuple[Line, ...]:

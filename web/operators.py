@@ -57,7 +57,7 @@ class Operators:
             return True
         if self.keyed:
             return self._signed_in(request)
-        if not _at_the_machine(self._config, request):
+        if not at_the_machine(self._config, request):
             raise NotFound("page_gone")
         return True
 
@@ -109,7 +109,7 @@ def _is_admin(request: AnyRequest) -> bool:
     return isinstance(caller, Caller) and caller.role == "admin"
 
 
-def _at_the_machine(config: Config, request: AnyRequest) -> bool:
+def at_the_machine(config: Config, request: AnyRequest) -> bool:
     """Whether nobody but this machine can be asking.
 
     The program listens to nothing else, no proxy is announced or has left its mark, and the browser believes to

@@ -8,11 +8,11 @@ from collections.abc import AsyncGenerator, Callable
 
 import msgspec
 
+from domain.chat import bare_tokens, tokens
 from domain.errors import Unavailable
 from domain.ports import Prompt
 from domain.usage import Meter
 from functions import checked
-from functions.engines import tokens
 from functions.engines.breaker import Breaker
 from functions.engines.openai_endpoint import Endpoint, EndpointFailed, Reply, close_later
 
@@ -72,12 +72,12 @@ class OpenAiLlm:
         try:
             async with asyncio.timeout(self._first_token_s):
                 reply, delta = await self._begin(prompt)
-            meter.tokens_in = tokens.estimate_prompt(prompt)
+            meter.tokens_in = tokens(prompt.system) + sum(tokens(line.text) for line in prompt.lines)
             said = 0.0
             while delta is not None and characters <= prompt.max_tokens * LONGEST:
                 if delta:
                     characters += len(delta)
-                    said += tokens.estimate(delta)
+                    said += bare_tokens(delta)
                     meter.tokens_out = math.ceil(said)
                     yield delta
                 delta = await reply.next()

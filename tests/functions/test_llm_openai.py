@@ -220,7 +220,7 @@ async def test_tokens_are_estimated_where_nobody_counts(endpoint: Endpoint, llm:
     async with aclosing(llm.reply(PROMPT, meter)) as deltas:
         assert [delta async for delta in deltas] == ["Twelve chars", "你好"]
     assert "stream_options" not in endpoint.asked[1]
-    assert meter.usage() == Usage(0, tokens_in=22, tokens_out=5)
+    assert meter.usage() == Usage(0, tokens_in=21, tokens_out=6)
 
 
 async def test_a_reply_that_is_stopped_has_used_tokens_too(endpoint: Endpoint, llm: OpenAiLlm) -> None:
@@ -229,7 +229,7 @@ async def test_a_reply_that_is_stopped_has_used_tokens_too(endpoint: Endpoint, l
     deltas = llm.reply(PROMPT, meter)
     assert await anext(deltas) == "Eight ch"
     await deltas.aclose()
-    assert meter.usage() == Usage(0, tokens_in=22, tokens_out=2)
+    assert meter.usage() == Usage(0, tokens_in=21, tokens_out=3)
 
 
 @pytest.mark.parametrize(

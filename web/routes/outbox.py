@@ -11,7 +11,7 @@ from domain.errors import NotFound
 from domain.people import Mail
 from infra.config import Config
 from web.needs import NeedPages, NeedServices, page
-from web.operators import _at_the_machine as at_the_machine
+from web.operators import at_the_machine
 
 AnyRequest = Request[Any, Any, Any]
 NEWEST = 30
