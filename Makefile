@@ -2,7 +2,7 @@
 PARLEY := tools/python -m
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test check lint browser models torch attacks plane servers bench bench-scripted bench-voice bench-store bench-accounts bench-browser bench-plane verify-weights audit-verify deploy modal-matrix lock clean
+.PHONY: help run setup test check lint browser models torch attacks plane servers bench bench-scripted bench-voice bench-store bench-accounts bench-browser bench-plane bench-pipeline bench-rag bench-money bench-readers verify-weights audit-verify crawl deploy modal-matrix lock clean
 
 help: ## list the targets
 	@echo "Parley: talk, by voice, with a character."
@@ -44,7 +44,7 @@ servers: ## the stores on PostgreSQL, MariaDB and Redis
 bench: ## all benches: overhead with scripted engines, latency of real ones, cost of the stores and of signing in, hands-free in Chromium
 	@$(PARLEY) tools.suites bench
 
-bench-scripted bench-voice bench-store bench-accounts bench-browser bench-plane: ## one of them (ARGS=... goes to it, here and in the suites)
+bench-scripted bench-voice bench-store bench-accounts bench-browser bench-plane bench-pipeline bench-rag bench-money bench-readers: ## one of them (ARGS=... goes to it, here and in the suites)
 	@$(PARLEY) tools.suites $@
 
 verify-weights: ## read every model file again and compare its sha256
@@ -52,6 +52,9 @@ verify-weights: ## read every model file again and compare its sha256
 
 audit-verify: ## is the audit log whole? names the first broken row (CORE_URL= DATA_DIR= AUDIT_KEY= ARGS="--expect SEQ:MAC")
 	@$(PARLEY) tools.audit_verify
+
+crawl: ## visit the sources that are due and index what they say (ARGS="--add https://... --character socrates", ARGS=--verify)
+	@$(PARLEY) tools.crawl
 
 deploy: ## put the functions, the web application and the schedule on Modal (ARGS=--check looks without an account)
 	@$(PARLEY) tools.deploy

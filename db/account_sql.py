@@ -14,9 +14,7 @@ FOLDED = {"username": users.c.username_folded, "email": users.c.email_folded, "p
 
 _TOKEN = pendings.c.token_hash == bindparam("token")
 PEND = insert(pendings)
-UNPEND = delete(pendings).where(
-    or_(pendings.c.email_folded == bindparam("email"), pendings.c.expires_at < bindparam("long_ago"))
-)
+UNPEND = delete(pendings).where(pendings.c.expires_at < bindparam("long_ago"))
 PENDING = select(pendings.c.body).where(_TOKEN, pendings.c.expires_at > bindparam("now"))
 TAKE_PENDING = PENDING.with_for_update()
 USE_PENDING = delete(pendings).where(_TOKEN)

@@ -9,39 +9,38 @@ from sqlalchemy import Connection, Engine, Row
 from sqlalchemy.exc import IntegrityError
 
 from db import account_sql as sql
-from db import chat_sql
+from db import chat_sql, file_sql
+from db.again import again
+from db.meter_owners import erase_meters, move_meters
+from db.order_owners import erase_orders
 from db.work import check_names, check_texts, forget_log, known, reading, storable, writing
-from domain.errors import BadInput, Conflict, NotFound, Unavailable
+from domain.endings import Ended, Tell, nobody
+from domain.errors import BadInput, Conflict, NotFound
 from domain.people import Credentials, Pending, Role, User
 from domain.usernames import fold, kind_of
 
-RACES = 5  # how often another writer may have been faster with the same address
 KEEP_PENDING = timedelta(days=7)  # before the newest one ends: by then nobody can confirm an older one
 AT_ONCE = 200  # chats erased in one statement
 _pending = msgspec.json.Decoder(Pending).decode
 
 
 class SqlAccounts:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, told: Tell = nobody) -> None:
+        """`told` hears of it, once it is kept, when the sessions of an account have ended."""
+        self._engine, self._told = engine, told
 
     # -- registering ---------------------------------------------------------------------------------
 
+    @again()
     def pend(self, pending: Pending) -> None:
         check_names(pending.token_hash)
         email = fold(pending.email)
         check_texts(email, pending.username, pending.phone or "", pending.password_hash, pending.guest)
         row = {"token_hash": pending.token_hash, "email_folded": email, "expires_at": pending.expires_at}
         body = {"body": msgspec.json.encode(pending).decode()}
-        for _ in range(RACES):
-            try:
-                with writing(self._engine) as connection:
-                    connection.execute(sql.UNPEND, {"email": email, "long_ago": pending.expires_at - KEEP_PENDING})
-                    connection.execute(sql.PEND, row | body)
-                    return
-            except IntegrityError:
-                continue  # the same address at once: the last one stays
-        raise Unavailable("store_unavailable")
+        with writing(self._engine) as connection:
+            connection.execute(sql.UNPEND, {"long_ago": pending.expires_at - KEEP_PENDING})
+            connection.execute(sql.PEND, row | body)
 
     def pending(self, token_hash: str, now: datetime) -> Pending | None:
         if not known(token_hash):
@@ -50,6 +49,7 @@ class SqlAccounts:
             body = connection.scalar(sql.PENDING, {"token": token_hash, "now": now})
         return None if body is None else _pending(body)
 
+    @again()
     def confirm(self, token_hash: str, user: User, now: datetime) -> User:
         """Raises NotFound("link_gone") too."""
         row = _row_of(user)
@@ -119,8 +119,11 @@ class SqlAccounts:
             connection.execute(sql.END_SESSIONS, {"user": user_id, "now": now})
             connection.execute(sql.END_LINKS, {"user": user_id, "kept": ["hold"]})
 
-        return self._change(user_id, "password", end, password_hash=password_hash, password_at=now)
+        user = self._change(user_id, "password", end, password_hash=password_hash, password_at=now)
+        self._told(Ended(user=user_id))
+        return user
 
+    @again()
     def rehash(self, user_id: str, old_hash: str, new_hash: str) -> None:
         _check(user_id)
         with writing(self._engine) as connection:
@@ -143,23 +146,34 @@ class SqlAccounts:
         return self._change(user_id, "role", role=role)
 
     def suspend(self, user_id: str, at: datetime | None) -> User:
+        return self._put_out(user_id, "suspended", at, suspended_at=at)
+
+    def delete(self, user_id: str, at: datetime | None) -> User:
+        return self._put_out(user_id, "deleted", at, deleted_at=at)
+
+    def _put_out(self, user_id: str, what: str, at: datetime | None, **values: object) -> User:
+        """Set a mark that ends every session in the same unit of work, or take it away (`at` is None)."""
+
         def end(connection: Connection, _: User) -> None:
             if at is not None:
                 connection.execute(sql.END_SESSIONS, {"user": user_id, "now": at})
 
-        return self._change(user_id, "suspended", end, suspended_at=at)
+        user = self._change(user_id, what, end, **values)
+        if at is not None:
+            self._told(Ended(user=user_id))
+        return user
 
-    def delete(self, user_id: str, at: datetime | None) -> User:
-        return self._change(user_id, "deleted", deleted_at=at)
+    def leaving(self, deleted_before: datetime) -> list[str]:
+        with reading(self._engine) as connection:
+            return list(connection.scalars(sql.PURGEABLE, {"before": deleted_before}))
 
     def purge(self, deleted_before: datetime) -> list[str]:
-        with reading(self._engine) as connection:
-            ids = connection.scalars(sql.PURGEABLE, {"before": deleted_before}).all()
-        gone = [user_id for user_id in ids if self._purge(user_id, deleted_before)]
+        gone = [user_id for user_id in self.leaving(deleted_before) if self._purge(user_id, deleted_before)]
         if gone:
             forget_log(self._engine)
         return gone
 
+    @again()
     def _purge(self, user_id: str, before: datetime) -> bool:
         with writing(self._engine) as connection:
             # Asked again: the person may have come back in between.
@@ -169,10 +183,14 @@ class SqlAccounts:
             ids = connection.scalars(sql.GUESTS_CHATS, {"owner": user_id}).all()
             for start in range(0, len(ids), AT_ONCE):
                 connection.execute(sql.ERASE_CHATS, {"ids": ids[start : start + AT_ONCE]})
+            erase_orders(connection, user_id)
+            erase_meters(connection, user_id)
             connection.execute(sql.FORGET_PENDING, {"email": email})
             connection.execute(sql.PURGE, {"user": user_id})
+        self._told(Ended(user=user_id))
         return True
 
+    @again()
     def _change(
         self,
         user_id: str,
@@ -194,13 +212,18 @@ class SqlAccounts:
 
 
 def _adopt(connection: Connection, guest: str, user_id: str) -> None:
-    """Give the account the guest's chats, deleted ones too. What another account owns is no guest's."""
+    """Give the account the guest's chats, deleted ones too, files, and what the guest has used of a plan.
+
+    What another account owns is no guest's.
+    """
     if not known(guest) or connection.scalar(sql.IS_USER, {"user": guest}) is not None:
         return
     for chat_id in connection.scalars(sql.GUESTS_CHATS, {"owner": guest}).all():
         # One by one and by the id first, as every unit of work that writes in a chat does (db/chat_sql.py).
         if connection.execute(chat_sql.TAKE, {"chat": chat_id, "owner": guest}).first() is not None:
             connection.execute(sql.GIVE, {"chat": chat_id, "new_owner": user_id})
+    connection.execute(file_sql.GIVE, {"whose": guest, "new_owner": user_id})
+    move_meters(connection, guest, user_id)
 
 
 def _refuse_taken(connection: Connection, row: dict[str, Any]) -> None:

@@ -1,10 +1,9 @@
 """The audit log in SQL: domain.people.Audit on SQLite, MySQL or PostgreSQL. Rows are added, never changed."""
 
 import logging
-import random
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +11,7 @@ import msgspec
 from sqlalchemy import ColumnElement, Connection, Engine, insert, select
 from sqlalchemy.exc import IntegrityError, NoResultFound
 
+from db.again import again
 from db.audit_chain import Head, HeadBroken, HeadFile, row_mac
 from db.tables.people import audit
 from db.work import reading, writing
@@ -21,7 +21,7 @@ from domain.people import AuditEvent, AuditRow
 
 log = logging.getLogger(__name__)
 PAGE = 1_000
-RACES = 60  # how often another process may have been faster
+TOLD_S = 3_600.0  # how often the program's own log says the head: whoever keeps that elsewhere keeps heads, too
 
 _LAST = select(audit.c.seq, audit.c.mac).order_by(audit.c.seq.desc()).limit(1)
 _ADD = insert(audit)
@@ -41,8 +41,11 @@ class Finding(msgspec.Struct, frozen=True):
 class SqlAudit:
     """`key` signs; it is kept outside the database. Without a `head` an end that was cut off cannot be seen."""
 
-    def __init__(self, engine: Engine, key: str, head: HeadFile | None = None) -> None:
-        self._engine, self._key, self._head = engine, key.encode(), head
+    def __init__(
+        self, engine: Engine, key: str, head: HeadFile | None = None, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._engine, self._key, self._head, self._monotonic = engine, key.encode(), head, monotonic
+        self._tell_at = 0.0
         self._one = threading.Lock()  # writers of this process take turns; those of others meet at the primary key
 
     def add(self, events: Sequence[AuditEvent]) -> None:
@@ -51,18 +54,14 @@ class SqlAudit:
         if not rows:
             return
         with self._one:
-            for race in range(RACES):
-                try:
-                    with writing(self._engine) as connection:
-                        last = self._chain(connection, rows)
-                        connection.execute(_ADD, rows)
-                    break
-                except IntegrityError:
-                    # Another process wrote a row with our number. Those who lost must not meet again at once.
-                    time.sleep(random.uniform(0, 0.002 * min(race + 1, 25)))  # noqa: S311
-            else:
-                raise Unavailable("store_unavailable")
-            self._move(last)
+            self._move(self._write(rows))
+
+    @again(IntegrityError)  # another process wrote a row with our number
+    def _write(self, rows: list[dict[str, Any]]) -> Head:
+        with writing(self._engine) as connection:
+            last = self._chain(connection, rows)
+            connection.execute(_ADD, rows)
+        return last
 
     def _chain(self, connection: Connection, rows: list[dict[str, Any]]) -> Head:
         seq, mac = self._last(connection)
@@ -73,6 +72,9 @@ class SqlAudit:
         return Head(seq, mac)
 
     def _move(self, last: Head) -> None:
+        if (now := self._monotonic()) >= self._tell_at:
+            self._tell_at = now + TOLD_S
+            log.info("the head of the audit log is %d:%s", last.seq, last.mac)
         try:
             if self._head is not None:
                 self._head.move(last)
@@ -84,17 +86,22 @@ class SqlAudit:
         return (int(found.seq), str(found.mac)) if found else (0, "")
 
     def find(
-        self, action: str = "", actor: str = "", since: datetime | None = None, before: int = 0, limit: int = 100
+        self, action: str = "", about: str = "", since: datetime | None = None, before: int = 0, limit: int = 100
     ) -> list[AuditRow]:
-        wanted = [audit.c.action == action] * (action != "") + [audit.c.actor == actor] * (actor != "")
+        wanted = [audit.c.action == action] * (action != "")
         if since is not None:
             wanted.append(audit.c.at >= since)
         if before > 0:
             wanted.append(audit.c.seq < min(before, 2**63 - 1))
-        if not all(name.isprintable() and name.isascii() for name in (action, actor)):
+        if not all(name.isprintable() and name.isascii() for name in (action, about)):
             return []  # PostgreSQL takes no NUL, drivers no lone surrogates; nothing of ours is called so
-        rows = self._read(wanted, audit.c.seq.desc(), max(limit, 0))
-        return [_told(row) for _, row in rows if row is not None]
+        # Two reads by an index each: an OR of both would sort all that somebody ever did for the newest of it.
+        sides = [[audit.c.actor == about], [audit.c.target == about]] if about else [[]]
+        found: dict[int, dict[str, Any] | None] = {}
+        for side in sides:
+            found |= self._read([*wanted, *side], audit.c.seq.desc(), max(limit, 0))
+        newest = sorted(found, reverse=True)[: max(limit, 0)]
+        return [_told(row) for row in map(found.get, newest) if row is not None]
 
     def verify(self) -> int | None:
         return self.inspect().broken

@@ -13,7 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from db.audit import Finding, SqlAudit
 from db.audit_chain import Head, HeadFile
-from db.connect import connect
+from db.connect import connect, disconnect
 from domain.errors import Unavailable
 
 WHY = {
@@ -54,7 +54,7 @@ def look(env: Mapping[str, str], expect: Head | None) -> Finding:
     try:
         return SqlAudit(engine, key, HeadFile(folder / "audit-head", key.encode())).inspect(expect)
     finally:
-        engine.dispose()
+        disconnect(engine)
 
 
 def tell(finding: Finding) -> int:

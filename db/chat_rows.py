@@ -8,13 +8,14 @@ from sqlalchemy import Connection, Row
 
 from db import chat_sql as sql
 from db.work import known
-from domain.chat import Chat, Cue, Message, Receipt
+from domain.chat import Chat, Cue, Message, Receipt, Sourced
 from domain.errors import NotFound
 
 Found = TypeVar("Found")
 
 _encode = msgspec.json.Encoder().encode
 _cues = msgspec.json.Decoder(tuple[Cue, ...]).decode
+_sources = msgspec.json.Decoder(Sourced).decode
 _receipt = msgspec.json.Decoder(Receipt).decode
 
 
@@ -56,6 +57,7 @@ def message_of(row: Row[Any]) -> Message:
     return Message(
         row.id, row.chat_id, row.turn_id, row.seq, row.role, row.text, row.at, row.interrupted,
         _cues(row.cues) if row.cues else (), _receipt(row.receipt) if row.receipt else None,
+        _sources(row.sources) if row.sources else Sourced(),
     )  # fmt: skip
 
 
@@ -63,4 +65,9 @@ def row_of(message: Message) -> dict[str, object]:
     return msgspec.structs.asdict(message) | {
         "cues": _encode(message.cues).decode() if message.cues else None,
         "receipt": _encode(message.receipt).decode() if message.receipt else None,
+        "sources": _encode(message.sources).decode() if message.sources != Sourced() else None,
     }
+
+
+def texts_of(sources: Sourced) -> list[str]:
+    return [text for one in sources.citations for text in (one.title, one.site, one.url, one.text, one.heading)]

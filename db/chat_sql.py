@@ -17,7 +17,7 @@ CHAT = [
 ]  # fmt: skip
 MESSAGE = [
     messages.c[name]
-    for name in ("id", "chat_id", "turn_id", "seq", "role", "text", "at", "interrupted", "cues", "receipt")
+    for name in ("id", "chat_id", "turn_id", "seq", "role", "text", "at", "interrupted", "cues", "receipt", "sources")
 ]
 
 _OWNED = and_(chats.c.id == bindparam("chat"), chats.c.guest == bindparam("owner"))
@@ -91,7 +91,7 @@ REPLIED = (
 )
 ADD_TURN = insert(turns)
 ADD_MESSAGE = insert(messages)
-REPLACED = ("chat_id", "seq", "text", "at", "interrupted", "cues", "receipt")  # all but the first two change
+REPLACED = ("chat_id", "seq", "text", "at", "interrupted", "cues", "receipt", "sources")  # all but the first two change
 REPLACE = (
     update(messages)
     .where(messages.c.chat_id == bindparam("new_chat_id"), messages.c.seq == bindparam("new_seq"))

@@ -1,6 +1,6 @@
 """Chats in SQL: domain.ports.Chats on SQLite, MySQL or PostgreSQL."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -8,7 +8,8 @@ from sqlalchemy import Engine, Update
 from sqlalchemy.exc import IntegrityError
 
 from db import chat_sql as sql
-from db.chat_rows import chat_of, found, message_of, mine_of, or_none, row_of, take, take_any
+from db.again import again
+from db.chat_rows import chat_of, found, message_of, mine_of, or_none, row_of, take, take_any, texts_of
 from db.work import check_names, check_texts, forget_log, known, new_id, reading, writing
 from domain.chat import Chat, Message, Reply
 from domain.errors import Conflict, NotFound
@@ -23,6 +24,7 @@ class SqlChats:
 
     # -- chats -------------------------------------------------------------------------------------
 
+    @again()
     def create(self, guest: str, persona_id: str, language: Language, title: str, now: datetime) -> Chat:
         check_names(guest, persona_id)
         check_texts(title)
@@ -47,6 +49,7 @@ class SqlChats:
         check_texts(title)
         return self._change(sql.RENAME, mine_of(guest, chat_id), words=title)
 
+    @again()
     def delete(self, guest: str, chat_id: str, now: datetime) -> None:
         """Deleting it again changes nothing: the first time counts for `purge`."""
         mine = mine_of(guest, chat_id)
@@ -54,6 +57,7 @@ class SqlChats:
             if take_any(connection, mine).deleted_at is None:
                 connection.execute(sql.PUT_AWAY, {"chat": chat_id, "when": now})
 
+    @again()
     def restore(self, guest: str, chat_id: str) -> Chat:
         mine = mine_of(guest, chat_id)
         with writing(self._engine) as connection:
@@ -64,21 +68,24 @@ class SqlChats:
     def purge(self, deleted_before: datetime) -> int:
         with reading(self._engine) as connection:
             ids = connection.scalars(sql.PURGEABLE, {"before": deleted_before}).all()
-        gone = 0
-        for start in range(0, len(ids), PURGE_AT_ONCE):
-            some = {"ids": ids[start : start + PURGE_AT_ONCE], "before": deleted_before}
-            with writing(self._engine) as connection:
-                # The time is asked again, since a chat may have been restored in between: it then stays.
-                gone += connection.execute(sql.PURGE, some).rowcount
+        starts = range(0, len(ids), PURGE_AT_ONCE)
+        gone = sum(self._purge(ids[start : start + PURGE_AT_ONCE], deleted_before) for start in starts)
         if gone:
             forget_log(self._engine)
         return gone
+
+    @again()
+    def _purge(self, ids: Sequence[str], deleted_before: datetime) -> int:
+        """The time is asked again, since a chat may have been restored in between: it then stays."""
+        with writing(self._engine) as connection:
+            return connection.execute(sql.PURGE, {"ids": ids, "before": deleted_before}).rowcount
 
     def summarise(self, guest: str, chat_id: str, summary: str, upto: int) -> Chat:
         """A summary that covers less than the one that is kept came too late: it changes nothing."""
         check_texts(summary)
         return self._change(sql.SUMMARISE, mine_of(guest, chat_id), words=summary, upto=upto)
 
+    @again()
     def _change(self, statement: Update, mine: Mapping[str, str], **values: object) -> Chat:
         with writing(self._engine) as connection:
             take(connection, mine)
@@ -101,6 +108,7 @@ class SqlChats:
             raise NotFound("message_gone")
         return message_of(row)
 
+    @again()
     def heard(self, guest: str, chat_id: str, turn_id: str, key: str, text: str, now: datetime) -> Message:
         check_names(turn_id, key)
         check_texts(text)
@@ -120,9 +128,10 @@ class SqlChats:
         except IntegrityError as error:  # the turn was opened before, under another key
             raise Conflict("turn_exists", turn_id=self.turn_of_key(guest, chat_id, key) or turn_id) from error
 
+    @again()
     def said(self, guest: str, chat_id: str, turn_id: str, reply: Reply, now: datetime) -> Message:
         """Raises NotFound("turn_gone") for a turn that was never opened or that was forgotten."""
-        check_texts(reply.text, *(cue.text for cue in reply.cues))
+        check_texts(reply.text, *(cue.text for cue in reply.cues), *texts_of(reply.sources))
         mine = mine_of(guest, chat_id)
         with writing(self._engine) as connection:
             last = take(connection, mine).last_seq
@@ -131,7 +140,7 @@ class SqlChats:
                 raise NotFound("turn_gone")
             message = Message(
                 turn.id or new_id(), chat_id, turn_id, turn.seq + 1, "assistant", reply.text, now,
-                reply.interrupted, reply.cues, reply.receipt,
+                reply.interrupted, reply.cues, reply.receipt, reply.sources,
             )  # fmt: skip
             connection.execute(sql.SPEAK, {"chat": chat_id, "now": now, "last": last})
             row = row_of(message)
@@ -141,6 +150,7 @@ class SqlChats:
                 connection.execute(sql.REPLACE, {f"new_{name}": row[name] for name in sql.REPLACED})
         return message
 
+    @again()
     def unsay(self, guest: str, chat_id: str, turn_id: str) -> None:
         """Of a turn that was never opened there is nothing to forget; that is no error."""
         mine = mine_of(guest, chat_id)

@@ -35,6 +35,15 @@ def connect(url: str, wait_s: float = 10) -> Engine:
         ) from error
 
 
+def disconnect(engine: Engine) -> None:
+    """Close its connections. One that a thread still has is closed when it comes back: `dispose` would leave it open.
+
+    Whoever is cancelled while a thread of theirs asks the database does not wait for that thread.
+    """
+    event.listen(engine, "checkin", lambda _, record: record.invalidate())  # the pool that `dispose` makes has it too
+    engine.dispose()
+
+
 def _target(url: str) -> URL:
     try:
         target = make_url(url)

@@ -7,6 +7,7 @@ import msgspec
 from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from db.again import again
 from db.tables.people import passkeys, questions, recovery_codes, users
 from db.work import check_names, check_texts, known, reading, storable, writing
 from domain.errors import BadInput, Conflict, NotFound
@@ -46,6 +47,7 @@ class SqlKeys:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
+    @again()
     def set_codes(self, user_id: str, hashes: Sequence[str]) -> None:
         """Replace all. Raises NotFound("account_gone")."""
         check_names(*hashes)
@@ -56,6 +58,7 @@ class SqlKeys:
             if rows:
                 connection.execute(_ADD_CODES, rows)
 
+    @again()
     def use_code(self, user_id: str, code_hash: str, now: datetime) -> bool:
         if not known(user_id, code_hash):
             return False
@@ -68,6 +71,7 @@ class SqlKeys:
         with reading(self._engine) as connection:
             return connection.scalar(_LEFT, {"user": user_id}) or 0
 
+    @again()
     def add_passkey(self, passkey: Passkey) -> None:
         """Raises Conflict("passkey_taken") and NotFound("account_gone")."""
         check_texts(passkey.name)
@@ -93,11 +97,13 @@ class SqlKeys:
             row = connection.execute(_ONE_PASSKEY, {"which": credential_id}).mappings().first()
         return None if row is None else Passkey(**row)
 
+    @again()
     def used_passkey(self, credential_id: str, sign_count: int, now: datetime) -> None:
         if _is_id(credential_id):
             with writing(self._engine) as connection:
                 connection.execute(_USED_PASSKEY, {"which": credential_id, "signs": sign_count, "now": now})
 
+    @again()
     def remove_passkey(self, user_id: str, credential_id: str) -> None:
         """Raises NotFound("passkey_gone")."""
         if not known(user_id) or not _is_id(credential_id):
@@ -106,6 +112,7 @@ class SqlKeys:
             if not connection.execute(_REMOVE_PASSKEY, {"user": user_id, "which": credential_id}).rowcount:
                 raise NotFound("passkey_gone")
 
+    @again()
     def set_question(self, user_id: str, question: str, answer_hash: str) -> None:
         """Replace it; an empty question takes it away. Raises NotFound("account_gone")."""
         check_texts(question, answer_hash)

@@ -13,12 +13,12 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
 from db import ledger_sql as sql
+from db.again import again
 from db.work import known, reading, writing
-from domain.errors import BadInput, Unavailable
+from domain.errors import BadInput
 from domain.usage import Call, Day, Sum, TurnCost
 
 AT_ONCE = 500  # ids in one statement
-RACES = 5  # how often another writer may have been faster with the same rows
 CALLS_A_TURN = 8  # how many a turn makes, roughly: the first guess of how far back `turns` has to look
 MOST = 2**56 - 1  # of one row, so that the sums of a day fit 63 bits
 
@@ -35,13 +35,9 @@ class SqlLedger:
         for call in calls:
             _check(call)
         firsts = {call.id: call for call in reversed(calls)}  # of rows with one id the first counts
-        for _ in range(RACES):
-            try:
-                return self._add(sorted(firsts.values(), key=lambda call: call.id)) if firsts else 0
-            except IntegrityError:
-                continue  # somebody else wrote one of them in between: the next time it is seen
-        raise Unavailable("store_unavailable")
+        return self._add(sorted(firsts.values(), key=lambda call: call.id)) if firsts else 0
 
+    @again(IntegrityError)  # somebody else wrote one of them in between: the next time it is seen
     def _add(self, rows: list[Call]) -> int:
         with writing(self._engine) as connection:
             for day in sorted({_day(call.at) for call in rows}):

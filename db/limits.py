@@ -6,17 +6,17 @@ Windows go by the clock of whoever asks: machines that share a database want NTP
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, bindparam, case, delete, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, case, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from db.again import again
 from db.tables.people import limits
 from db.tables.types import Moment
 from db.work import reading, writing
-from domain.errors import Unavailable
-
-RACES = 20  # how often somebody else may have begun, purged or forgotten the same window in between
+from domain.people import Wanted
 
 _OVER = limits.c.until <= bindparam("now")
 _FREE = _OVER | (limits.c.count < bindparam("most"))
@@ -37,6 +37,15 @@ _FORGET = delete(limits).where(_MINE)
 _PURGE = delete(limits).where(_OVER)
 
 
+class _Full(Exception):
+    def __init__(self, waits: list[float]) -> None:
+        self.waits = waits
+
+
+class _Changed(Exception):
+    """The counter changed between two looks at it."""
+
+
 class SqlLimits:
     """`secret` keys the hash under which counters are kept: without it nobody tells which addresses they are of."""
 
@@ -45,34 +54,49 @@ class SqlLimits:
 
     def hit(self, key: str, most: int, window_s: int, now: datetime) -> float:
         """Raises Unavailable."""
+        return self.hit_all([(key, most, window_s)], now)[0]
+
+    def hit_all(self, wanted: Sequence[Wanted], now: datetime) -> list[float]:
+        """One transaction for all of them. Raises Unavailable."""
+        try:
+            return self._hit_all(wanted, now)
+        except _Full as full:
+            return full.waits
+
+    @again(IntegrityError, _Changed)  # somebody else began the window, or it ended between two looks
+    def _hit_all(self, wanted: Sequence[Wanted], now: datetime) -> list[float]:
+        with writing(self._engine) as connection:
+            waits = [self._count(connection, *each, now) for each in wanted]
+            if any(waits):
+                raise _Full(waits)  # what was counted before the full one is taken back
+            return waits
+
+    def _count(self, connection: Connection, key: str, most: int, window_s: int, now: datetime) -> float:
         if most < 1:
             return float(window_s)
         name, end = hashed(self._secret, key), now + timedelta(seconds=window_s)
-        for _ in range(RACES):
-            try:
-                with writing(self._engine) as connection:
-                    if connection.execute(_COUNT, {"name": name, "now": now, "most": most, "end": end}).rowcount:
-                        return 0.0
-                    seen = connection.execute(_SEEN, {"name": name}).first()
-                    if seen is None:
-                        connection.execute(_BEGIN, {"key": name, "count": 1, "until": end})
-                        return 0.0
-            except IntegrityError:
-                continue  # somebody else began the window
-            if seen.hits >= most and seen.until > now:
-                # A clock that went back by a day would have people wait for a day.
-                return float(min((seen.until - now).total_seconds(), window_s))
-        raise Unavailable("store_unavailable")
+        if connection.execute(_COUNT, {"name": name, "now": now, "most": most, "end": end}).rowcount:
+            return 0.0
+        seen = connection.execute(_SEEN, {"name": name}).first()
+        if seen is None:
+            connection.execute(_BEGIN, {"key": name, "count": 1, "until": end})
+            return 0.0
+        if seen.hits >= most and seen.until > now:
+            # A clock that went back by a day would have people wait for a day.
+            return float(min((seen.until - now).total_seconds(), window_s))
+        raise _Changed
 
     def left(self, key: str, most: int, window_s: int, now: datetime) -> int:
         with reading(self._engine) as connection:
             seen = connection.execute(_SEEN, {"name": hashed(self._secret, key)}).first()
         return most if seen is None or seen.until <= now else max(0, most - int(seen.hits))
 
+    @again()
     def forget(self, key: str) -> None:
         with writing(self._engine) as connection:
             connection.execute(_FORGET, {"name": hashed(self._secret, key)})
 
+    @again()
     def purge(self, now: datetime) -> int:
         """Erase windows that are over; return how many. Wanted once a day: rows are 120 bytes."""
         with writing(self._engine) as connection:

@@ -12,6 +12,7 @@ import msgspec
 from sqlalchemy import Engine, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from db.again import again
 from db.tables.people import outbox
 from db.work import check_names, reading, writing
 from domain.people import Mail
@@ -44,6 +45,7 @@ class SqlOutbox:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
+    @again()
     def put(self, mail: Mail, to_be_sent: bool = True) -> None:
         """Keep it, due at once; a mail that is there already stays as it is. Raises BadInput for a bad id.
 
@@ -61,6 +63,7 @@ class SqlOutbox:
         except IntegrityError:
             return
 
+    @again()
     def claim(self, now: datetime, lease_s: float, most: int = 20) -> list[Waiting]:
         """Return what is due, the longest waiting first; nobody else gets it for `lease_s`."""
         with reading(self._engine) as connection:
@@ -75,10 +78,12 @@ class SqlOutbox:
                 if connection.execute(_CLAIM, {"which": row.id, "seen": row.tries, "until": until}).rowcount
             ]
 
+    @again()
     def later(self, mail_id: str, at: datetime) -> None:
         with writing(self._engine) as connection:
             connection.execute(_LATER, {"which": mail_id, "until": at})
 
+    @again()
     def done(self, mail_id: str) -> None:
         with writing(self._engine) as connection:
             connection.execute(_DONE, {"which": mail_id})
@@ -88,6 +93,7 @@ class SqlOutbox:
             found: Sequence[Any] = connection.scalars(_NEWEST, {"most": max(limit, 0)}).all()
         return [mail for mail in map(_mail, found) if mail is not None]
 
+    @again()
     def purge(self, before: datetime) -> int:
         """Erase what was written before then, delivered or not."""
         with writing(self._engine) as connection:

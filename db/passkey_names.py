@@ -2,6 +2,7 @@
 
 from sqlalchemy import Engine, bindparam, update
 
+from db.again import again
 from db.tables.people import passkeys
 from db.work import check_texts, known, storable, writing
 from domain.errors import NotFound
@@ -17,6 +18,7 @@ class SqlPasskeyNames:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
+    @again()
     def rename(self, user_id: str, credential_id: str, name: str) -> None:
         """Raises NotFound("passkey_gone"), BadInput for what no database keeps."""
         check_texts(name)

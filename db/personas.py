@@ -13,6 +13,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Engine, bindparam, insert, select, update
 
+from db.again import again
 from db.tables.core import personas
 from db.work import alone, known, reading, writing
 from domain.errors import NotFound
@@ -52,6 +53,7 @@ class SqlPersonas:
             raise NotFound("character_gone")
         return persona
 
+    @again()
     def seed(self, shipped: Sequence[Persona]) -> None:
         """Put the shipped characters in, in this order; processes that start at once take turns."""
         cards = {persona.id: msgspec.json.encode(persona).decode() for persona in shipped}
@@ -73,6 +75,7 @@ class SqlPersonas:
     def bring_back(self, persona_id: str) -> None:
         self._mark(persona_id, None)
 
+    @again()
     def _mark(self, persona_id: str, removed_at: datetime | None) -> None:
         if not known(persona_id):
             raise NotFound("character_gone")

@@ -7,8 +7,10 @@ import msgspec
 from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from db.again import again
 from db.tables.people import sessions
 from db.work import check_names, check_texts, known, reading, writing
+from domain.endings import Ended, Tell, nobody
 from domain.errors import BadInput, NotFound
 from domain.people import Session
 
@@ -43,9 +45,11 @@ _REVOKE_ALL = (
 
 
 class SqlSessions:
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, told: Tell = nobody) -> None:
+        """`told` hears of every session that was ended, once that is kept."""
+        self._engine, self._told = engine, told
 
+    @again()
     def open(self, session: Session) -> None:
         """Those of the same account that have expired go. Raises NotFound("account_gone")."""
         check_names(session.id, session.user_id, session.refresh)
@@ -71,6 +75,7 @@ class SqlSessions:
         with reading(self._engine) as connection:
             return [Session(**row) for row in connection.execute(_OF, {"user": user_id, "now": now}).mappings()]
 
+    @again()
     def rotate(self, session_id: str, used: str, successor: str, now: datetime, grace_s: float) -> Session | None:
         """Two at once with one token: the first rotates, the second finds its parent, within the grace."""
         if not known(session_id):
@@ -87,7 +92,8 @@ class SqlSessions:
             if used and used == session.before and now - session.rotated_at <= timedelta(seconds=grace_s):
                 return session
             connection.execute(_REVOKE, {"session": session_id, "now": now})
-            return None
+        self._told(Ended(session_id))
+        return None
 
     def touch(self, session_id: str, now: datetime) -> None:
         self._do(_TOUCH, session_id, now)
@@ -97,14 +103,19 @@ class SqlSessions:
 
     def revoke(self, session_id: str, now: datetime) -> None:
         self._do(_REVOKE, session_id, now)
+        self._told(Ended(session_id))
 
+    @again()
     def revoke_all(self, user_id: str, now: datetime, but: str = "") -> int:
         if not known(user_id):
             return 0
         with writing(self._engine) as connection:
             spared = but if known(but) else ""
-            return connection.execute(_REVOKE_ALL, {"user": user_id, "now": now, "but": spared}).rowcount
+            ended = connection.execute(_REVOKE_ALL, {"user": user_id, "now": now, "but": spared}).rowcount
+        self._told(Ended(user=user_id, but=spared))
+        return ended
 
+    @again()
     def _do(self, statement: Any, session_id: str, now: datetime) -> None:
         if known(session_id):
             with writing(self._engine) as connection:

@@ -5,11 +5,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import Engine, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
+from db.again import again
 from db.tables.people import tokens, users
 from db.work import check_names, check_texts, known, reading, writing
-from domain.errors import NotFound, Unavailable
+from domain.errors import NotFound
 
-RACES = 5
 LONGEST = timedelta(days=200)  # no link is good for longer: what ended so long before a new one does is over
 _ADD = insert(tokens)
 _IS_USER = (
@@ -33,23 +33,18 @@ class SqlTokens:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
+    @again(IntegrityError)  # the account went, or another put the same one
     def put(self, token_hash: str, kind: str, user_id: str, data: str, expires_at: datetime) -> None:
         """One of the same hash is replaced. Raises NotFound("account_gone")."""
         check_names(token_hash, kind, user_id)
         check_texts(data)
         row = {"token_hash": token_hash, "kind": kind, "user_id": user_id, "data": data, "expires_at": expires_at}
-        for _ in range(RACES):
-            try:
-                with writing(self._engine) as connection:
-                    if connection.scalar(_IS_USER, {"user": user_id}) is None:
-                        raise NotFound("account_gone")
-                    connection.execute(_CLEAR, {"token": token_hash})
-                    connection.execute(_SWEEP, {"user": user_id, "long_ago": expires_at - LONGEST})
-                    connection.execute(_ADD, row | {"used_at": None})
-                    return
-            except IntegrityError:
-                continue  # the account went, or another put the same one
-        raise Unavailable("store_unavailable")
+        with writing(self._engine) as connection:
+            if connection.scalar(_IS_USER, {"user": user_id}) is None:
+                raise NotFound("account_gone")
+            connection.execute(_CLEAR, {"token": token_hash})
+            connection.execute(_SWEEP, {"user": user_id, "long_ago": expires_at - LONGEST})
+            connection.execute(_ADD, row | {"used_at": None})
 
     def peek(self, token_hash: str, kind: str, now: datetime) -> tuple[str, str] | None:
         if not known(token_hash, kind):
@@ -58,6 +53,7 @@ class SqlTokens:
             row = connection.execute(_PEEK, {"token": token_hash, "what": kind, "now": now}).first()
         return None if row is None else (row.user_id, row.data)
 
+    @again()
     def take(self, token_hash: str, kind: str, now: datetime) -> tuple[str, str] | None:
         if not known(token_hash, kind):
             return None

@@ -6,7 +6,7 @@ from datetime import datetime
 import msgspec
 from sqlalchemy import Engine, func, select
 
-from db.tables.people import audit, outbox, sessions, users
+from db.tables.people import outbox, sessions, users
 from db.work import reading
 
 NAMES = {"sqlite": "SQLite", "mysql": "MySQL", "mariadb": "MariaDB", "postgresql": "PostgreSQL"}
@@ -20,7 +20,6 @@ class Vitals(msgspec.Struct, frozen=True):
     sessions: int  # that are neither ended nor expired
     mails: int  # that wait to be sent; in development all there are
     oldest: datetime | None  # since when the one that waits longest does
-    audit_rows: int  # the number of the last one
 
 
 class SqlVitals:
@@ -33,12 +32,11 @@ class SqlVitals:
         waiting = select(func.count(), func.min(outbox.c.at)).where(outbox.c.sent_at.is_(None))
         open_ = select(func.count()).where(sessions.c.revoked_at.is_(None), sessions.c.expires_at > now)
         with reading(self._engine) as connection:
-            last = connection.execute(select(func.max(audit.c.seq))).scalar_one() or 0
-            answered_ms = (time.monotonic() - began) * 1_000
             mails, oldest = connection.execute(waiting).one()
+            answered_ms = (time.monotonic() - began) * 1_000
             people, suspended = connection.execute(select(func.count(), func.count(users.c.suspended_at))).one()
             alive = connection.execute(open_).scalar_one()
             version = ".".join(map(str, connection.dialect.server_version_info or ()))
             kind = "mariadb" if getattr(connection.dialect, "is_mariadb", False) else connection.dialect.name
         name = f"{NAMES.get(kind, kind)} {version}".strip()
-        return Vitals(name, round(answered_ms, 1), people, suspended, alive, mails, oldest, int(last))
+        return Vitals(name, round(answered_ms, 1), people, suspended, alive, mails, oldest)

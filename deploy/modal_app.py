@@ -1,11 +1,10 @@
 """The deployed app: every function, the web application, and the crawl. `make deploy` gives this module to Modal.
 
-Modal imports it twice: here, to learn what is declared, and in the containers of `web` and `crawl`. Hence no import
-of ours at the top that needs the web's packages, and no look at files that only the checkout has.
+Modal imports it twice: here, to learn what is declared, and in the containers of `web`, `crawl` and `visit`. Hence
+no import of ours at the top that needs the web's packages, and no look at files that only the checkout has.
 """
 
 import os
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +29,7 @@ _laptop = kind(os.environ) == "laptop"
 _env: dict[str, str | None] = {
     "RUNTIME": "local" if _laptop else "modal",
     "LOG_FORMAT": "json",
+    "CRAWL": "0",  # the schedule does, not the web
     "DATA_DIR": "var" if _laptop else DATA,
     KIND_SETTING: "laptop" if _laptop else "cloud",
 }
@@ -60,10 +60,20 @@ def web() -> Any:
 @app.function(
     image=_image, secrets=_secrets, env=_env, schedule=modal.Cron(EVERY, timezone="UTC"), **_pools["crawl"].declare()
 )
-def crawl() -> str:
-    """Visit the sources that are due. A scheduled function takes no arguments."""
-    from domain.crawling import tell
+async def crawl() -> str:
+    """Hand out the sources that are due, and see to what was left undone. A scheduled function takes no arguments."""
+    from deploy.crawling import hand_out
 
-    said = tell((), datetime.now(UTC))
+    said = await hand_out(os.environ, visit.spawn.aio)
     print(f"crawl: {said}", flush=True)
+    return said
+
+
+@app.function(image=_image, secrets=_secrets, env=_env, **_pools["visit"].declare())
+async def visit(source_id: str, run_id: str = "") -> str:
+    """Work on one source for a slice; where more is left, the next slice is another call."""
+    from deploy.crawling import one_slice
+
+    said = await one_slice(os.environ, source_id, run_id, visit.spawn.aio)
+    print(f"visit: {said}", flush=True)
     return said

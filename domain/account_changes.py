@@ -1,6 +1,7 @@
 """What a person changes about their account, each wanting a proof of ten minutes at most, and its end."""
 
 import secrets
+from collections.abc import Callable
 from datetime import timedelta
 
 from domain.desk import GRACE, SignedIn, hashed
@@ -73,9 +74,12 @@ class AccountChanges(SigningIn):
         self._proven(session)
         number = check_phone(phone)
         await self._gate.check("change", session.user_id)
+        before = await self._do(self._accounts.get, session.user_id)
         user = await self._do(self._accounts.set_phone, session.user_id, number)
         self._sign_ins.forget(user.id)
         await self._note("phone_changed", user.id, user.id, place)
+        if user.phone != before.phone:
+            await self._mail("phone_changed", user, "/account", place)
         return user
 
     async def delete(self, session: Session, place: Place) -> None:
@@ -87,14 +91,20 @@ class AccountChanges(SigningIn):
         await self.free(session.user_id)
         now = self._now()
         user = await self._do(self._accounts.delete, session.user_id, now)
-        await self._do(self._sessions.revoke_all, user.id, now)
         self._sign_ins.forget(user.id)
         await self._note("deletion_asked", user.id, user.id, place)
         await self._mail("deleted", user, "/sign-in")
 
-    async def purge(self) -> list[str]:
-        """Erase the accounts whose seven days are over, with all they held; return their ids."""
-        gone = await self._do(self._accounts.purge, self._now() - GRACE)
+    async def purge(self, first: Callable[[str], object] = str) -> list[str]:
+        """Erase the accounts whose seven days are over, with all they held; return their ids.
+
+        `first` erases what another database holds of one. It comes before, so that a crash in between leaves an
+        account that tomorrow is erased again, and not what nobody owns.
+        """
+        before = self._now() - GRACE  # one moment for both: nobody is purged who was not among those that `first` saw
+        for user_id in await self._do(self._accounts.leaving, before):
+            await self._do(first, user_id)
+        gone = await self._do(self._accounts.purge, before)
         for user_id in gone:
             await self._note("erased", "system", user_id)
         return gone

@@ -7,7 +7,8 @@
     Exporting         export
     Administration    set_role, suspend, search
 
-Every use case is async and counts, audits and mails by itself; what it raises has a code with words in web/errors.py.
+Every use case is async and counts, audits and mails by itself; the codes of what it raises have their words in
+web/error_words.py.
 """
 
 from domain.account_changes import AccountChanges

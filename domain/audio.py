@@ -80,12 +80,3 @@ def decode(data: bytes, max_seconds: float = MAX_SPEECH_S) -> Audio:
     if rate != HEARD_RATE:
         mono = soxr.resample(mono, rate, HEARD_RATE, quality="HQ").astype(np.float32)
     return Audio.of(mono, HEARD_RATE)
-
-
-def trim_silence(samples: Samples, rate: int, threshold: float = 0.01, keep_s: float = 0.03) -> Samples:
-    """Cut the silence before the first and after the last sample louder than `threshold`, keeping `keep_s`."""
-    loud = np.flatnonzero(np.abs(samples) > threshold)
-    if not len(loud):
-        return samples[:0]
-    keep = int(keep_s * rate)
-    return samples[max(0, loud[0] - keep) : loud[-1] + 1 + keep]

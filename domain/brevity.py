@@ -9,7 +9,7 @@ from contextlib import aclosing
 
 import msgspec
 
-from domain.sentences import SENTENCE_MARKS, words
+from domain.sentences import ends_sentence, words
 
 _MORE = re.compile(
     r"\b(more|story|stories|tale|explain|detail|details|longer|continue|go on|keep going|everything|list|poem|recite|"
@@ -41,7 +41,7 @@ async def brief(pieces: AsyncGenerator[str, None], limit: Measure) -> AsyncGener
         async for piece in source:
             yield piece
             said += words(piece)
-            if piece.rstrip("\"'”’)） ")[-1:] in (*SENTENCE_MARKS, "."):
+            if ends_sentence(piece):
                 sentences += 1
                 if sentences >= limit.sentences or said >= limit.words:
                     return

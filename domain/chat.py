@@ -1,11 +1,12 @@
 """A chat and its history: what is kept, and what of it fits the model's window."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Literal
 
 import msgspec
 
+from domain.knowledge.model import Citation
 from domain.persona import Language
 
 Role = Literal["user", "assistant"]
@@ -39,6 +40,14 @@ class Receipt(msgspec.Struct, frozen=True):
     first_sound: int = -1
     total: int = -1  # the last sound is made
     early: bool = False  # the transcript was ready before the request came
+    sources: int = -1  # the passages are there, or it goes on without; -1 where there is nothing to look in
+
+
+class Sourced(msgspec.Struct, frozen=True):
+    """What a reply stands on: the passages that were quoted to the model."""
+
+    citations: tuple[Citation, ...] = ()
+    missed: bool = False  # there was something to look in, but not in time
 
 
 class Reply(msgspec.Struct, frozen=True):
@@ -46,6 +55,7 @@ class Reply(msgspec.Struct, frozen=True):
     interrupted: bool = False
     cues: tuple[Cue, ...] = ()
     receipt: Receipt = Receipt()
+    sources: Sourced = Sourced()
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -59,6 +69,7 @@ class Message(msgspec.Struct, frozen=True):
     interrupted: bool = False
     cues: tuple[Cue, ...] = ()
     receipt: Receipt | None = None
+    sources: Sourced = Sourced()
 
 
 class Chat(msgspec.Struct, frozen=True):
@@ -85,14 +96,21 @@ def bare_tokens(text: str) -> float:
     return wide + (len(text) - wide) / 3.6
 
 
-def window(messages: Sequence[Message], budget: int = WINDOW_TOKENS) -> tuple[Line, ...]:
-    """Return the newest messages that fit `budget` tokens, oldest first, beginning with the user's."""
+def window(
+    messages: Sequence[Message], shown: Callable[[Message], str] = lambda message: message.text,
+    budget: int = WINDOW_TOKENS,
+) -> tuple[Line, ...]:
+    """Return the newest messages that fit `budget` tokens, oldest first, beginning with the user's.
+
+    `shown` says how one reads: always the same of the same message, or no engine's cache would hold the prompt.
+    """
     kept: list[Line] = []
     for message in reversed(messages):
-        budget -= tokens(message.text)
+        text = shown(message)
+        budget -= tokens(text)
         if budget < 0 and kept:
             break
-        kept.append(Line(message.role, message.text))
+        kept.append(Line(message.role, text))
     while kept and kept[-1].role == "assistant" and len(kept) < len(messages):
         kept.pop()
     return tuple(reversed(kept))

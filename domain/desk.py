@@ -92,11 +92,14 @@ class Desk:
         await self._do(self._audit.add, [event])
 
     async def _mail(self, kind: MailKind, user: User, path: str, place: Place | None = None, to: str = "") -> None:
+        await self._do(self.tell, kind, user, path, place, to)
+
+    def tell(self, kind: MailKind, user: User, path: str, place: Place | None = None, to: str = "") -> None:
+        """Mail it to them; for threads."""
         words = {"username": user.username, "link": self._link(path)}
         if place is not None:
             words |= {"device": place.label, "place": place.about}
-        mail = mails.write(kind, user.language, to or user.email, self._now(), **words)
-        await self._do(self._mailer.send, mail)
+        self._mailer.send(mails.write(kind, user.language, to or user.email, self._now(), **words))
 
     def _link(self, path: str) -> str:
         return self.rules.site.rstrip("/") + path
@@ -137,7 +140,7 @@ class Desk:
 
 
 def hashed(*parts: str) -> str:
-    """Return the SHA-256 of a secret of 80 random bits or more, or of an id, for a store to know it by."""
+    """Return the SHA-256 of a secret of 112 random bits or more, or of an id, for a store to know it by."""
     return hashlib.sha256(" ".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 

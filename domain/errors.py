@@ -2,6 +2,7 @@
 
     ParleyError
     ├── BadInput      the caller sent something that cannot be used          400
+    ├── NeedsMembership  the plan gives none of it, or no more               402
     ├── NotAllowed    signed in or not, this is somebody else's              403
     ├── NotFound      no such thing, or not for this caller                  404
     ├── Conflict      the thing is in another state than the caller thinks   409
@@ -10,7 +11,7 @@
     └── Unavailable   an engine is waking, overloaded, late or broken        503
 
 `code` is a stable name ("speech_too_long"); the web tier turns it into words in the
-reader's language (web/errors.py, where a test finds every code). `detail` fills the
+reader's language (web/error_words.py, where a test finds every code). `detail` fills the
 placeholders of those words and holds no secrets.
 """
 
@@ -38,6 +39,10 @@ def _again(kind: type[ParleyError], args: tuple[object, ...], held: dict[str, ob
 
 class BadInput(ParleyError):
     pass
+
+
+class NeedsMembership(ParleyError):
+    """`detail` has `feature`, and `better`: the id of a plan that gives more, "" where none does."""
 
 
 class NotAllowed(ParleyError):

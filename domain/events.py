@@ -3,7 +3,8 @@
 import msgspec
 
 from domain.audio import Audio
-from domain.chat import Message, Receipt
+from domain.chat import Message, Receipt, Sourced
+from domain.filing.model import Attachment
 
 
 class Began(msgspec.Struct, frozen=True, tag=True):
@@ -11,15 +12,23 @@ class Began(msgspec.Struct, frozen=True, tag=True):
 
 
 class Heard(msgspec.Struct, frozen=True, tag=True):
-    """The user's words are final and kept."""
+    """The user's words are final and kept, and what came with them is this turn's."""
 
     message: Message
+    attachments: tuple[Attachment, ...] = ()  # heads
 
 
 class Unheard(msgspec.Struct, frozen=True, tag=True):
     """There was no speech; `text` is the character's kind way of saying so, spoken next."""
 
     text: str
+
+
+class Cited(msgspec.Struct, frozen=True, tag=True):
+    """What the reply will stand on; only where there was something to look in. `turn` tells whose reply it is."""
+
+    turn: str
+    sources: Sourced
 
 
 class Said(msgspec.Struct, frozen=True, tag=True):
@@ -35,8 +44,18 @@ class Sound(msgspec.Struct, frozen=True, tag=True):
     audio: Audio
 
 
+class Spent(msgspec.Struct, frozen=True, tag=True):
+    """There is no more voice: the reply ends with what was said or, when this comes before it, is text alone.
+
+    `code` and `detail` are those of the refusal that a spoken turn would meet now.
+    """
+
+    code: str
+    detail: dict[str, object]
+
+
 class Done(msgspec.Struct, frozen=True, tag=True):
-    """The reply is complete and kept; `message` is None when nothing was."""
+    """The reply is complete and kept; `message` is None when nothing was. `left`: seconds of voice, None uncounted."""
 
     turn: str
     message: Message | None
@@ -44,6 +63,7 @@ class Done(msgspec.Struct, frozen=True, tag=True):
     interrupted: bool
     ms: int
     receipt: Receipt
+    left: int | None = None
 
 
 class Failed(msgspec.Struct, frozen=True, tag=True):
@@ -54,5 +74,5 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
     retry: bool
 
 
-Event = Began | Heard | Unheard | Said | Sound | Done | Failed
+Event = Began | Heard | Unheard | Cited | Said | Sound | Spent | Done | Failed
 LAST = (Done, Failed)

@@ -86,6 +86,11 @@ class Hearing:
         task.add_done_callback(self._done)
         return task
 
+    def coming(self, key: str) -> str:
+        """Return the id of the turn that an utterance will become, for what is done ahead of it; "" when not known."""
+        utterance = self._open.get(key)
+        return utterance.turn_id if utterance is not None else ""
+
     def turn_id(self, key: str) -> str:
         """Return the id of the turn that an utterance will become, once; "" when it is not known here."""
         utterance = self._open.get(key)
@@ -93,6 +98,12 @@ class Hearing:
             return ""
         given, utterance.turn_id = utterance.turn_id, ""
         return given
+
+    def not_begun(self, key: str, turn_id: str) -> None:
+        """The turn has not begun: what was transcribed ahead is the next one's that comes with this utterance."""
+        utterance = self._open.get(key)
+        if utterance is not None and not utterance.turn_id:
+            utterance.turn_id = turn_id
 
     async def transcribe(self, key: str | None, speech: Audio, language: Language) -> tuple[Transcript, bool]:
         """Return the transcript of the whole utterance, and whether it had been begun early."""

@@ -7,8 +7,8 @@ counted: whoever knocks on a closed door does not keep it closed.
 
 import asyncio
 import math
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Literal, NoReturn
 
 import msgspec
 
@@ -22,6 +22,8 @@ MINUTE, HOUR, DAY = 60, 3_600, 86_400
 LimitName = Literal[
     "sign_in", "sign_in_address", "sign_in_account", "register", "recover", "recover_address", "confirm", "code",
     "passkey", "prove", "change", "question", "turn_guest", "turn_user", "turn_address", "export",
+    "upload", "save_chat", "buy",
+    "attach", "source", "source_change", "crawl", "search_guest", "search_user", "search_address",
 ]  # fmt: skip
 
 
@@ -39,7 +41,7 @@ LIMITS: dict[LimitName, Limit] = {
     # NIST 800-63B asks for at most 100 failures on one account. Who has signed in from there before is not asked.
     "sign_in_account": Limit(100, DAY, "account, from addresses that it has not used"),
     "register": Limit(10, HOUR, "address"),
-    "recover": Limit(5, DAY, "account: nobody's mailbox is to be filled by others"),
+    "recover": Limit(5, DAY, "mail address + address: nobody's mailbox is to be filled from here"),
     "recover_address": Limit(20, HOUR, "address"),
     "confirm": Limit(30, HOUR, "address"),
     "code": Limit(10, HOUR, "account + address"),
@@ -52,6 +54,23 @@ LIMITS: dict[LimitName, Limit] = {
     "turn_user": Limit(60, MINUTE, "user"),
     "turn_address": Limit(240, MINUTE, "address"),
     "export": Limit(5, DAY, "user"),
+    # Each is a file of 50 MB at most; removing and sending again goes round the quota, not round this.
+    "upload": Limit(120, HOUR, "user: files sent, moved, removed and brought back"),
+    # With its sound every line of a conversation is spoken again.
+    "save_chat": Limit(30, HOUR, "user: conversations saved"),
+    # Each asks a provider of payments for something; a person changes their mind, a script tries coupons.
+    "buy": Limit(60, HOUR, "user: orders, coupons tried, and changes of a membership"),
+    # What could not be read costs nothing of the plan, but time of ours.
+    "attach": Limit(120, HOUR, "user: attachments, and those that are read again"),
+    # A list of a hundred addresses is one call of the API; each of them is asked for, read and kept.
+    "source": Limit(300, HOUR, "user: sources given"),
+    # Each leaves a row in the audit log: who clears a full shelf one by one gets through, a script does not go on.
+    "source_change": Limit(300, HOUR, "user: sources changed, paused, removed, brought back"),
+    "crawl": Limit(60, HOUR, "user: visits asked for out of turn"),
+    # Every search embeds its words: a person looks something up, a program walks through all of it.
+    "search_guest": Limit(30, MINUTE, "guest"),
+    "search_user": Limit(120, MINUTE, "user"),
+    "search_address": Limit(240, MINUTE, "address"),
 }
 
 
@@ -71,10 +90,25 @@ class Gatekeeper:
 
     def check_now(self, name: LimitName, *subject: str, actor: str = "", address: str = "") -> None:
         """The same, for threads."""
-        limit, key, now = LIMITS[name], _key(name, subject), self._clock.now()
-        wait_s = self._limits.hit(key, limit.most, limit.window_s, now)
-        if wait_s <= 0:
-            return
+        self._check([(name, subject)], actor, address)
+
+    async def check_both(
+        self, one: tuple[LimitName, str], other: tuple[LimitName, str], actor: str = "", address: str = ""
+    ) -> None:
+        """Check two at once, in one unit of work: where something waits for it."""
+        both = [(name, (subject,)) for name, subject in (one, other)]
+        await asyncio.to_thread(self._check, both, actor, address)
+
+    def _check(self, asked: Sequence[tuple[LimitName, tuple[str, ...]]], actor: str, address: str) -> None:
+        now = self._clock.now()
+        wanted = [(_key(name, subject), LIMITS[name].most, LIMITS[name].window_s) for name, subject in asked]
+        waits = self._limits.hit_all(wanted, now) if len(wanted) > 1 else [self._limits.hit(*wanted[0], now)]
+        for (name, _), (key, _, _), wait_s in zip(asked, wanted, waits, strict=True):
+            if wait_s > 0:
+                self._refuse(name, key, wait_s, actor, address)
+
+    def _refuse(self, name: LimitName, key: str, wait_s: float, actor: str, address: str) -> NoReturn:
+        limit, now = LIMITS[name], self._clock.now()
         if self._note is not None and self._limits.hit(f"noted {key}", 1, limit.window_s, now) <= 0:
             self._note(happened("limit_reached", now, actor or "system", target=name, address=address))
         raise TooMany("slow_down", retry_after=max(1, math.ceil(wait_s)))

@@ -3,10 +3,12 @@
 The package `webauthn` checks type, challenge, origin, site, presence, verification and signature. Around it: answers
 have a size and a form before it sees them, only attestations that need no roots are looked at, answers from within
 another site's frame are refused, and whatever it raises is one and the same refusal.
+
+To import this takes a tenth of a second of CPU: it is done when the first passkey is asked for, not at the start.
 """
 
 import json
-from typing import Annotated, Any
+from typing import Any
 
 import msgspec
 import webauthn
@@ -15,6 +17,7 @@ from webauthn.helpers import structs
 from webauthn.helpers.cose import COSEAlgorithmIdentifier as Algorithm
 
 from domain.errors import NotAllowed
+from domain.passkey_forms import Assertion, NewKey
 from domain.passkey_site import Site
 from domain.people import Passkey, User
 
@@ -23,39 +26,6 @@ ALGORITHMS = [Algorithm.EDDSA, Algorithm.ECDSA_SHA_256, Algorithm.RSASSA_PKCS1_v
 FORMATS = ("none", "packed")
 MAX_KEY = 1_024  # bytes; RSA of 4,096 bits takes 530
 TIMEOUT_MS = 300_000  # as long as the challenge lasts
-
-_Id = Annotated[str, msgspec.Meta(min_length=1, max_length=512, pattern=r"^[A-Za-z0-9_-]+\Z")]
-_Blob = Annotated[str, msgspec.Meta(min_length=1, max_length=8_192, pattern=r"^[A-Za-z0-9_-]+\Z")]
-
-
-class Made(msgspec.Struct, frozen=True):
-    client: _Blob = msgspec.field(name="clientDataJSON")
-    attestation: _Blob = msgspec.field(name="attestationObject")
-
-
-class Signature(msgspec.Struct, frozen=True):
-    client: _Blob = msgspec.field(name="clientDataJSON")
-    data: _Blob = msgspec.field(name="authenticatorData")
-    signature: _Blob = msgspec.field(name="signature")
-    user: _Blob | None = msgspec.field(name="userHandle", default=None)
-
-
-class NewKey(msgspec.Struct, frozen=True):
-    """What navigator.credentials.create() gave, as its toJSON() writes it."""
-
-    id: _Id
-    raw: _Id = msgspec.field(name="rawId")
-    type: str
-    response: Made
-
-
-class Assertion(msgspec.Struct, frozen=True):
-    """What navigator.credentials.get() gave."""
-
-    id: _Id
-    raw: _Id = msgspec.field(name="rawId")
-    type: str
-    response: Signature
 
 
 class Verified(msgspec.Struct, frozen=True):

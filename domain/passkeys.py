@@ -1,4 +1,7 @@
-"""Passkeys of an account: add, rename, remove, sign in and prove with them. Every method may wait: use a thread."""
+"""Passkeys of an account: add, rename, remove, sign in and prove with them. Every method may wait: use a thread.
+
+domain/passkey_answers.py is imported where it is needed: it takes a tenth of a second that no start should wait for.
+"""
 
 import unicodedata
 from typing import Any, Protocol
@@ -7,24 +10,22 @@ from domain.audit import happened
 from domain.desk import GRACE, PROVED
 from domain.errors import BadInput, Conflict, NotAllowed, NotFound
 from domain.limits import Gatekeeper
-from domain.passkey_answers import (
-    Assertion,
-    NewKey,
-    ask_to_make,
-    ask_to_sign,
-    challenge_in,
-    check_made,
-    check_signed,
-    owner_in,
-)
 from domain.passkey_challenges import Challenges, Purpose
+from domain.passkey_forms import Assertion, NewKey
 from domain.passkey_site import Site
-from domain.people import Accounts, Audit, Keys, Limits, Passkey, Session, Sessions, User
+from domain.people import Accounts, Audit, Keys, Limits, MailKind, Passkey, Session, Sessions, User
 from domain.places import Place
 from domain.ports import Clock
 
 MOST = 10
 NAME = 64  # characters
+PAGE = "/account/passkeys"  # where mails lead
+
+
+class Tells(Protocol):
+    """Mails somebody what happened to their account: domain.desk.Desk.tell."""
+
+    def __call__(self, kind: MailKind, user: User, path: str, place: Place | None = None) -> None: ...
 
 
 class Names(Protocol):
@@ -44,9 +45,11 @@ class Passkeys:
         challenges: Challenges,
         clock: Clock,
         site: Site | None,
+        tell: Tells,
     ) -> None:
         self._keys, self._names, self._accounts, self._sessions = keys, names, accounts, sessions
         self._audit, self._challenges, self._clock, self._site = audit, challenges, clock, site
+        self._tell = tell
         self._gate = Gatekeeper(limits, clock, note=lambda event: audit.add([event]))
 
     @property
@@ -67,6 +70,8 @@ class Passkeys:
 
     def adding(self, user: User, session: Session) -> dict[str, Any]:
         """Return what the browser is asked. Raises NotAllowed("prove_first"), Conflict("passkeys_full")."""
+        from domain.passkey_answers import ask_to_make
+
         self._recent(session)
         there = self._keys.passkeys(user.id)
         if len(there) >= MOST:
@@ -74,6 +79,8 @@ class Passkeys:
         return ask_to_make(self.site, user, there, self._challenges.new("add", session.id))
 
     def add(self, user: User, session: Session, answer: NewKey, name: str, place: Place) -> Passkey:
+        from domain.passkey_answers import check_made
+
         self._recent(session)
         self._gate.check_now("change", user.id, actor=user.id, address=place.about)
         name, now = check_name(name), self._clock.now()
@@ -92,6 +99,7 @@ class Passkeys:
             self._keys.remove_passkey(user.id, passkey.id)
             raise Conflict("passkeys_full", most=MOST)
         self._audit.add([happened("passkey_added", now, user.id, short(passkey.id), place.about)])
+        self._tell("passkey_added", user, PAGE, place)
         return passkey
 
     def rename(self, user: User, credential_id: str, name: str) -> None:
@@ -100,14 +108,19 @@ class Passkeys:
 
     def remove(self, user: User, session: Session, credential_id: str, place: Place) -> None:
         self._recent(session)
+        there = any(each.id == credential_id for each in self._keys.passkeys(user.id))
         self._keys.remove_passkey(user.id, credential_id)
         event = happened("passkey_removed", self._clock.now(), user.id, short(credential_id), place.about)
         self._audit.add([event])
+        if there:  # else nothing has changed: two windows, or a made-up id
+            self._tell("passkey_removed", user, PAGE, place)
 
     # -- sign in and prove -------------------------------------------------------------------------
 
     def signing_in(self, browser: str) -> dict[str, Any]:
         """Nobody is named: the browser shows the passkeys it has for us, and whoever they belong to comes back."""
+        from domain.passkey_answers import ask_to_sign
+
         return ask_to_sign(self.site, [], self._challenges.new("sign_in", browser))
 
     def sign_in(self, browser: str, answer: Assertion, place: Place) -> User:
@@ -124,13 +137,17 @@ class Passkeys:
 
     def proving(self, user: User, session: Session) -> dict[str, Any]:
         """Raises NotFound("passkey_gone") for who has none."""
+        from domain.passkey_answers import ask_to_sign
+
         there = self._keys.passkeys(user.id)
         if not there:
             raise NotFound("passkey_gone")
         return ask_to_sign(self.site, there, self._challenges.new("prove", session.id))
 
     def prove(self, user: User, session: Session, answer: Assertion, place: Place) -> None:
-        """Have the session be as one that has just given its password."""
+        """Raises NotAllowed; else the session is as one that has just given its password, and gets new tokens
+        (domain.sign_ins.SignIns.proved).
+        """
         self._gate.check_now("prove", session.id, actor=user.id, address=place.about)
         self._check(answer, "prove", session.id, user.id, place)
         now = self._clock.now()
@@ -139,6 +156,8 @@ class Passkeys:
 
     def _check(self, answer: Assertion, purpose: Purpose, subject: str, user_id: str, place: Place) -> Passkey:
         """`user_id` is whose passkey it has to be, "" at sign-in, where the passkey itself has to say so."""
+        from domain.passkey_answers import check_signed, owner_in
+
         passkey = self._keys.passkey(answer.id)
         try:
             challenge = self._spent(answer, purpose, subject)
@@ -157,6 +176,8 @@ class Passkeys:
         return passkey
 
     def _spent(self, answer: NewKey | Assertion, purpose: Purpose, subject: str) -> bytes:
+        from domain.passkey_answers import challenge_in
+
         challenge = challenge_in(answer)
         self._challenges.spend(challenge, purpose, subject)
         return challenge

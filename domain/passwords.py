@@ -11,7 +11,6 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 
 import msgspec
-from zxcvbn import zxcvbn  # type: ignore[import-untyped]
 
 from domain.errors import BadInput
 from domain.hashing import MOST, normal
@@ -74,6 +73,8 @@ def strength(password: str, words: Sequence[str] = (), least: int = LEAST) -> St
 
 def _score(password: str, words: Sequence[str]) -> int:
     """Of a long password its head and its tail are judged, and one that holds is enough."""
+    from zxcvbn import zxcvbn  # type: ignore[import-untyped]  # 12 MB of words, wanted once a new password is
+
     known = [part for word in (*words, *HOUSE_WORDS) for part in (word[:WINDOW], *_parts(word)) if part]
     pieces = {password[:WINDOW], password[-WINDOW:]}
     return max(int(zxcvbn(piece, user_inputs=known)["score"]) for piece in pieces)

@@ -74,7 +74,11 @@ class Passkey(msgspec.Struct, frozen=True, kw_only=True):
     used_at: datetime | None = None
 
 
-MailKind = Literal["confirm", "exists", "recover", "changed", "new_sign_in", "email_change", "email_changed", "deleted"]
+MailKind = Literal[
+    "confirm", "exists", "recover", "changed", "new_sign_in", "email_change", "email_changed", "deleted",
+    "passkey_added", "passkey_removed", "codes_made", "code_used", "phone_changed", "question_set", "exported",
+    "receipt", "refunded", "not_granted", "renewal_failed", "membership_cancelled", "membership_ended",
+]  # fmt: skip
 
 
 class Mail(msgspec.Struct, frozen=True, kw_only=True):
@@ -92,7 +96,9 @@ class Accounts(Protocol):
     """Raise Conflict ("username_taken", "email_taken", "phone_taken") and NotFound("account_gone")."""
 
     def pend(self, pending: Pending) -> None:
-        """Keep a registration until it is confirmed; an older one of the same address is replaced."""
+        """Keep a registration until it is confirmed. Others of the same address stay: nobody voids another's link, and
+        the first that is confirmed gets the address.
+        """
 
     def pending(self, token_hash: str, now: datetime) -> Pending | None: ...
 
@@ -122,7 +128,10 @@ class Accounts(Protocol):
         """Suspending ends every session."""
 
     def delete(self, user_id: str, at: datetime | None) -> User:
-        """Mark for erasure, or take the mark away."""
+        """Mark for erasure, which ends every session, or take the mark away."""
+
+    def leaving(self, deleted_before: datetime) -> list[str]:
+        """Return the ids of accounts that were marked for erasure before then."""
 
     def purge(self, deleted_before: datetime) -> list[str]:
         """Erase accounts marked before then with all they hold (chats, sessions, passkeys, codes); return their ids."""
@@ -190,11 +199,20 @@ class Keys(Protocol):
     def question(self, user_id: str) -> tuple[str, str] | None: ...
 
 
+Wanted = tuple[str, int, int]  # a counter's key, its most, its window in seconds
+
+
 class Limits(Protocol):
     """Counters shared by all workers."""
 
     def hit(self, key: str, most: int, window_s: int, now: datetime) -> float:
         """Count one; return 0.0 when it is within `most` per window, else the seconds until the next is."""
+
+    def hit_all(self, wanted: Sequence[Wanted], now: datetime) -> list[float]:
+        """Count one for each of these counters, or for none if any is full; return each one's wait as `hit` does.
+
+        One unit of work. Callers name counters that others share in the same order, so that none waits in a circle.
+        """
 
     def left(self, key: str, most: int, window_s: int, now: datetime) -> int: ...
 
@@ -224,9 +242,12 @@ class Audit(Protocol):
     def add(self, events: Sequence[AuditEvent]) -> None: ...
 
     def find(
-        self, action: str = "", actor: str = "", since: datetime | None = None, before: int = 0, limit: int = 100
+        self, action: str = "", about: str = "", since: datetime | None = None, before: int = 0, limit: int = 100
     ) -> list[AuditRow]:
-        """Newest first; `before` is the seq of the last row of the page before, 0 for the first page."""
+        """Newest first. `about` is an id: what it did, and what was done to it.
+
+        `before` is the seq of the last row of the page before, 0 for the first page.
+        """
 
     def verify(self) -> int | None:
         """Return the seq of the first row that is broken or missing, None when the chain is whole."""

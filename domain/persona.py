@@ -46,6 +46,8 @@ class Card(msgspec.Struct, frozen=True):
     # How it begins a reply: a word or two that are spoken while the model still reads, and goes on from.
     openings: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    # What it says when it is asked for a fact that its sources do not hold; empty: the LLM is told to say so.
+    unknown: str = ""
 
 
 class Persona(msgspec.Struct, frozen=True):

@@ -32,6 +32,16 @@ class Place(msgspec.Struct, frozen=True):
         return "".join(sign for sign in self.device[:DEVICE_CHARS] if sign.isprintable()) or "?"
 
 
+def loopback(host: str) -> bool:
+    """Whether a host, as people write it in a URL, is this very machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
 def _prefix(address: str, four: int, six: int) -> str:
     try:
         found = ipaddress.ip_address(address[:64].partition("%")[0])

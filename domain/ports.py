@@ -30,6 +30,9 @@ class Transcript(msgspec.Struct, frozen=True):
     sounds: tuple[str, ...] = ()
 
 
+SUMMARY = "summary"  # the chat id of prompts for a running summary: nobody waits for the answer
+
+
 class Prompt(msgspec.Struct, frozen=True):
     """What the LLM is asked: `chat_id` lets an engine keep one prefix cache per chat."""
 
@@ -39,6 +42,7 @@ class Prompt(msgspec.Struct, frozen=True):
     max_tokens: int = 220
     temperature: float = 0.7
     opening: str = ""  # how the reply begins; an engine that `continues` goes on from here
+    images: tuple[bytes, ...] = ()  # JPEG, what the user shows with the last line; only for an engine that `sees`
 
 
 class Transcriber(Protocol):
@@ -60,6 +64,7 @@ class Speaker(Protocol):
 
 class Llm(Protocol):
     continues: bool  # whether a reply can be made to go on from `Prompt.opening`
+    sees: bool  # whether it looks at `Prompt.images`
 
     def reply(self, prompt: Prompt) -> AsyncGenerator[str, None]:
         """Yield deltas of the reply, after its opening. Closing it stops the model. Raises Unavailable."""

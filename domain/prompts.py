@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 
 from domain.chat import Chat, Line, Message, window
+from domain.knowledge.quoting import with_sources
 from domain.opening import opening_lines
 from domain.persona import Language, Persona, system_prompt
-from domain.ports import Prompt
+from domain.ports import SUMMARY, Prompt
 
 MAX_REPLY_TOKENS = 220
 _SUMMARISE: dict[Language, str] = {
@@ -18,15 +19,19 @@ _WHO: dict[Language, str] = {"en": "Visitor", "zh": "对方"}
 
 
 def prompt_for(
-    chat: Chat, persona: Persona, history: Sequence[Message], *new: Line, opening: str = ""
-) -> Prompt:
+    chat: Chat, persona: Persona, history: Sequence[Message], *new: Line, opening: str = "", preface: str = "",
+    images: tuple[bytes, ...] = (),
+) -> Prompt:  # fmt: skip
     """Return the prompt for the next reply: the persona, its examples and greeting, the window of history, what is new.
 
-    Its beginning stays the same from turn to turn, so that the engine's prefix cache holds it.
+    Its beginning stays the same from turn to turn, so that the engine's prefix cache holds it; `preface` (what is
+    quoted to the model for this reply alone) goes before the words of the last line, and so do `images`.
     """
     card = persona.card(chat.language)
-    recent = window([m for m in history if m.seq > chat.summary_upto])
+    recent = window([m for m in history if m.seq > chat.summary_upto], lambda m: with_sources(m, chat.language))
     lines = _merged([*opening_lines(card, chat.language), *recent, *new])
+    if preface and lines:
+        lines = (*lines[:-1], Line(lines[-1].role, preface + lines[-1].text))
     return Prompt(
         chat.id,
         system_prompt(card, chat.language, chat.summary),
@@ -34,6 +39,7 @@ def prompt_for(
         max_tokens=MAX_REPLY_TOKENS,
         temperature=persona.temperature,
         opening=opening,
+        images=images,
     )
 
 
@@ -44,7 +50,7 @@ def summary_prompt(chat: Chat, persona: Persona, old: Sequence[Message]) -> Prom
     said = "\n".join(f"{name if m.role == 'assistant' else who}: {m.text}" for m in old)
     earlier = f"{_EARLIER[chat.language]}{chat.summary}\n" if chat.summary else ""
     system = _SUMMARISE[chat.language].format(name=name)
-    return Prompt("summary", system, (Line("user", earlier + said),), max_tokens=160, temperature=0.2)
+    return Prompt(SUMMARY, system, (Line("user", earlier + said),), max_tokens=160, temperature=0.2)
 
 
 def _merged(lines: Sequence[Line]) -> tuple[Line, ...]:

@@ -2,16 +2,21 @@
 
 from collections.abc import AsyncGenerator
 
-from domain.chat import Message, Receipt
-from domain.events import Began, Done, Event, Heard, Said
+from domain.chat import Message, Receipt, Sourced
+from domain.events import Began, Cited, Done, Event, Heard, Said
+from domain.filing.model import Attachment
 
 
 class RecordedTurn:
-    def __init__(self, turn_id: str, heard: Message | None, said: Message | None) -> None:
+    def __init__(
+        self, turn_id: str, heard: Message | None, said: Message | None, attachments: tuple[Attachment, ...] = ()
+    ) -> None:
         self.id = turn_id
         self._log: list[Event] = [Began(turn_id)]
         if heard is not None:
-            self._log.append(Heard(heard))
+            self._log.append(Heard(heard, attachments))
+        if said is not None and said.sources != Sourced():
+            self._log.append(Cited(turn_id, said.sources))
         cues = said.cues if said is not None else ()
         self._log += [Said(number, cue.text, cue.start_ms) for number, cue in enumerate(cues)]
         text = said.text if said is not None else ""

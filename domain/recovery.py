@@ -15,13 +15,13 @@ from domain.errors import BadInput, NotAllowed, NotFound
 from domain.hashing import normal, usable
 from domain.jwt_tokens import RESET
 from domain.passwords import SCORE, check_password, strength
-from domain.people import Session, User
+from domain.people import MailKind, Session, User
 from domain.places import Place
 from domain.signing_in import SigningIn
 from domain.usernames import check_email, fold, kind_of
 
 CODES = 10
-CODE_BYTES = 10  # 80 random bits are 16 letters of base32
+CODE_BYTES = 15  # 120 random bits are 24 letters of base32: below 112 a plain hash would not do (OWASP ASVS 6.5.2)
 ANSWER, MAX_ANSWER = 8, 200  # characters
 MAX_QUESTION = 200
 _MISREAD = str.maketrans("0189", "OLBG")  # base32 has none of these digits
@@ -76,7 +76,7 @@ class Recovery(SigningIn):
         password_hash = await self._hasher.hash(password)
         if await self._do(self._tokens.take, recovery, "recover", self._now()) is None:
             raise NotFound("link_gone")  # used in another window meanwhile
-        browser = await self._recovered(user, password_hash, place)
+        browser = await self._recovered(user, password_hash, place, "changed")
         await self._note("recovered", user.id, user.id, place)
         return browser
 
@@ -95,17 +95,17 @@ class Recovery(SigningIn):
         if not await self._do(self._keys.use_code, owner, _code_hash(owner, code), self._now()) or found is None:
             await self._note("code_failed", "system", found.user.id if found else "", place)
             raise NotAllowed("code_wrong", field="code")
-        browser = await self._recovered(found.user, password_hash, place)
+        browser = await self._recovered(found.user, password_hash, place, "code_used")
         await self._note("code_used", found.user.id, found.user.id, place)
         return browser
 
-    async def _recovered(self, user: User, password_hash: str, place: Place) -> str:
+    async def _recovered(self, user: User, password_hash: str, place: Place, mail: MailKind) -> str:
         now = self._now()
         # First the hold: if the process dies in between, an account that is held too much is no harm.
         await self._do(self._tokens.put, hashed("hold", user.id), "hold", user.id, "", now + HOLD)
         await self._do(self._accounts.set_password, user.id, password_hash, now)
         self._sign_ins.forget(user.id)
-        await self._mail("changed", user, "/recover", place)
+        await self._mail(mail, user, "/recover", place)
         return "" if place.browser is None else await self._remember(user.id)
 
     async def _of_link(self, token: str) -> tuple[User, str]:
@@ -134,7 +134,8 @@ class Recovery(SigningIn):
         codes = [base64.b32encode(secrets.token_bytes(CODE_BYTES)).decode() for _ in range(CODES)]
         await self._do(self._keys.set_codes, session.user_id, [_code_hash(session.user_id, code) for code in codes])
         await self._note("codes_made", session.user_id, session.user_id, place)
-        return ["-".join(code[at : at + 4] for at in range(0, 16, 4)) for code in codes]
+        await self._mail("codes_made", await self._do(self._accounts.get, session.user_id), "/account/codes", place)
+        return ["-".join(code[at : at + 4] for at in range(0, len(code), 4)) for code in codes]
 
     async def codes_left(self, session: Session) -> int:
         return await self._do(self._keys.codes_left, session.user_id)
@@ -149,16 +150,17 @@ class Recovery(SigningIn):
         self._proven(session)
         await self.free(session.user_id)  # else a thief of the mail would lock the owner out of the next link
         await self._gate.check("change", session.user_id)
+        user = await self._do(self._accounts.get, session.user_id)
         question = "".join(sign for sign in question[: 2 * MAX_QUESTION] if sign.isprintable()).strip()
         answer_hash = ""
         if question:
             if not ANSWER <= len(question) <= MAX_QUESTION:
                 raise BadInput("question_bad", field="question")
-            user = await self._do(self._accounts.get, session.user_id)
             await self._do(_check_answer, answer, question, user)
             answer_hash = await self._hasher.hash(_plain(answer))
         await self._do(self._keys.set_question, session.user_id, question, answer_hash)
         await self._note("question_set", session.user_id, session.user_id, place, on=int(bool(question)))
+        await self._mail("question_set", user, "/account/question", place)
 
     async def _question(self, user_id: str) -> tuple[str, str] | None:
         """Return the lock of a link. Switched off, there is none: locks that were set stay for another day."""
@@ -166,7 +168,7 @@ class Recovery(SigningIn):
 
 
 def _code_hash(user_id: str, code: str) -> str:
-    """SHA-256 is enough for 80 random bits; the account's id is its salt."""
+    """SHA-256 is enough for 120 random bits; the account's id is its salt."""
     plain = "".join(sign for sign in code[:64].upper() if sign.isalnum()).translate(_MISREAD)
     return hashed("code", user_id, plain)
 

@@ -7,6 +7,7 @@
 
 import secrets
 from datetime import timedelta
+from urllib.parse import quote
 
 import msgspec
 
@@ -31,6 +32,7 @@ class Wish(msgspec.Struct, frozen=True):
     password: str
     phone: str = ""
     language: Language = "en"
+    onward: str = ""  # a page of ours to go on to when the link was followed
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -63,13 +65,14 @@ class Registration(SigningIn):
                         token_hash="", username=username, email=email, phone=phone, password_hash=password_hash,
                         language=wish.language, guest=guest, expires_at=self._now() + CONFIRM,
                     )  # fmt: skip
-                    await self._pend(pending)
+                    await self._pend(pending, wish.onward)
             await self._note("registered", pseudonym(guest), found.user.id if found else "", place)
 
-    async def _pend(self, pending: Pending) -> None:
+    async def _pend(self, pending: Pending, onward: str) -> None:
         token = secrets.token_urlsafe(32)
         await self._do(self._accounts.pend, msgspec.structs.replace(pending, token_hash=hashed(token)))
-        words = {"username": pending.username, "link": self._link(f"/confirm/{token}")}
+        path = f"/confirm/{token}" + (f"?next={quote(onward, safe='')}" if onward else "")
+        words = {"username": pending.username, "link": self._link(path)}
         mail = mails.write("confirm", pending.language, pending.email, self._now(), **words)
         await self._do(self._mailer.send, mail)
 

@@ -65,6 +65,11 @@ def _cut(buffer: str, index: int, start: int) -> int | None:
     return None
 
 
+def ends_sentence(piece: str) -> bool:
+    """Whether a sentence ends with this piece."""
+    return piece.rstrip("\"'”’)） ")[-1:] in (*SENTENCE_MARKS, ".")
+
+
 async def pieces(deltas: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
     """Yield the pieces of a streamed text, each as soon as it is complete."""
     buffer, index, seen = "", 0, 0

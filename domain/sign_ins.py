@@ -18,6 +18,7 @@ from domain.people import Accounts, Audit, Session, Sessions, User
 from domain.ports import Clock
 
 GRACE_S = 10.0  # tabs that woke up together all bring the same token; after this, a second time means a thief
+IDLE = timedelta(days=14)  # a session that nobody has used for so long is over, whatever was left of its days
 SEEN = timedelta(minutes=1)  # how exactly the list of sessions knows when one was last used
 USER_S = 1.0  # for which a user's row is remembered; what ends a sign-in is in the session's row, never remembered
 USERS = 1_000
@@ -43,11 +44,16 @@ class SignIns:
         self._accounts, self._sessions, self._audit = accounts, sessions, audit
         self._issuer, self._clock = issuer, clock
         self._users: OrderedDict[str, tuple[float, User]] = OrderedDict()
+        self._forgotten = 0  # how often somebody was: what was read before that is not remembered after it
         self._lock = threading.Lock()
 
     def current(self, access: str) -> Signed:
         """Return who brings an access token."""
-        signed = self._signed(self._issuer.read_access(access))
+        claims = self._issuer.read_access(access)
+        signed = self._signed(claims)
+        # Giving the password again brings new tokens, and those of before it are no good any more (ASVS 7.2.4).
+        if claims.issued_at < signed.session.proved_at.replace(microsecond=0):
+            raise NotAllowed("token_bad")
         now = self._clock.now()
         if now - signed.session.seen_at > SEEN:
             self._sessions.touch(signed.session.id, now)
@@ -79,6 +85,28 @@ class SignIns:
             raise NotAllowed("token_bad")
         return self.fresh(session, signed.user)
 
+    def proved(self, session: Session, user: User) -> Fresh:
+        """Return new tokens for a session that has just proved itself; the old ones end.
+
+        The refresh token goes round as in `renew`, with the same grace for requests that are on their way.
+        """
+        now = self._clock.now()
+        self._sessions.prove(session.id, now)
+        current = self._sessions.get(session.id)
+        fresh = current and self._sessions.rotate(session.id, current.refresh, new_jti(), now, GRACE_S)
+        if fresh is None:
+            raise NotAllowed("token_bad")  # it was ended while the password was looked at
+        return self.fresh(fresh, user)
+
+    def lives(self, session_id: str) -> bool:
+        """Whether a session is still good. Raises Unavailable."""
+        session = self._sessions.get(session_id)
+        return session is not None and self._alive(session)
+
+    def _alive(self, session: Session) -> bool:
+        now = self._clock.now()
+        return session.revoked_at is None and session.expires_at > now and now - session.seen_at <= IDLE
+
     def csrf(self, session: Session) -> str:
         return self._issuer.csrf(session.id)
 
@@ -86,7 +114,7 @@ class SignIns:
         session = self._sessions.get(claims.session)
         if session is None or session.user_id != claims.subject:
             raise NotAllowed("token_bad")
-        if session.revoked_at is not None or session.expires_at <= self._clock.now():
+        if not self._alive(session):
             raise NotAllowed("token_bad")
         user = self._user(session.user_id)
         # Both end sessions as well; this holds even if ending them was cut short.
@@ -97,7 +125,7 @@ class SignIns:
     def _user(self, user_id: str) -> User:
         now = self._clock.monotonic()
         with self._lock:
-            remembered = self._users.get(user_id)
+            remembered, forgotten = self._users.get(user_id), self._forgotten
         if remembered is not None and now - remembered[0] < USER_S:
             return remembered[1]
         try:
@@ -105,6 +133,8 @@ class SignIns:
         except NotFound:
             raise NotAllowed("token_bad") from None
         with self._lock:
+            if forgotten != self._forgotten:
+                return user
             self._users[user_id] = (now, user)
             self._users.move_to_end(user_id)
             while len(self._users) > USERS:
@@ -115,6 +145,7 @@ class SignIns:
         """Have the next request see what was just changed about a person."""
         with self._lock:
             self._users.pop(user_id, None)
+            self._forgotten += 1
 
 
 def new_jti() -> str:

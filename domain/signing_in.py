@@ -7,10 +7,11 @@ from domain.desk import Desk, SignedIn, hashed
 from domain.errors import NotAllowed, NotFound
 from domain.people import Credentials, Session, User
 from domain.places import Place
-from domain.sign_ins import new_jti
+from domain.sign_ins import IDLE, Fresh, new_jti
 from domain.usernames import kind_of
 
 BROWSER = timedelta(days=180)  # how long a browser that signed in is known
+MOST_SESSIONS = 50  # of one account: more browsers than anybody has, and a list that a person can still read
 QUIET = ("confirmed", "password_changed")  # ways in of which the person need not be told
 
 
@@ -42,7 +43,8 @@ class SigningIn(Desk):
         """Open a session for somebody who has proved who they are, by `way`: password, passkey, confirmed, ...
 
         Whoever wanted the account deleted keeps it by this. `user` is as it was when the proof was asked for. Raises
-        NotAllowed("account_suspended"), and "sign_in_failed" for an account that is gone or got another password since.
+        NotAllowed("account_suspended"), and "sign_in_failed" for an account that is gone, or since then got another
+        password or was suspended or marked for erasure.
         """
         if user.suspended_at is not None:
             raise NotAllowed("account_suspended")
@@ -63,9 +65,11 @@ class SigningIn(Desk):
         await self._do(self._sessions.open, session)
         # Looked at again now that whoever ends all sessions would find this one too: an old password opens nothing new.
         current = await self._do(self._accounts.get, user.id)
-        if current.password_at != user.password_at or current.suspended_at is not None:
+        if current.password_at != user.password_at or current.suspended_at or current.deleted_at:
             await self._do(self._sessions.revoke, session.id, now)
             raise NotAllowed("sign_in_failed")
+        for unused in (await self.sessions(session))[MOST_SESSIONS:]:  # those that were used last come first
+            await self._do(self._sessions.revoke, unused.id, now)
         await self._note("signed_in", user.id, session.id, place, way=way)
         if not known and way not in QUIET:
             await self._mail("new_sign_in", user, "/account/sessions", place)
@@ -84,11 +88,13 @@ class SigningIn(Desk):
         owner = await self._do(self._tokens.peek, hashed(place.browser), "browser", self._now())
         return owner is not None and owner[0] == user_id
 
-    async def prove(self, session: Session, password: str, place: Place) -> None:
-        """Raises NotAllowed("password_wrong")."""
+    async def prove(self, session: Session, password: str, place: Place) -> Fresh:
+        """Return the session's new tokens; the old ones are no good any more. Raises NotAllowed("password_wrong")."""
         await self._check_password_of(session, password, place)
-        await self._do(self._sessions.prove, session.id, self._now())
+        user = await self._do(self._accounts.get, session.user_id)
+        fresh = await self._do(self._sign_ins.proved, session, user)
         await self._note("proved", session.user_id, session.id, place)
+        return fresh
 
     async def _check_password_of(self, session: Session, password: str, place: Place) -> None:
         await self._gate.check("prove", session.id, actor=session.user_id, address=place.about)
@@ -103,7 +109,9 @@ class SigningIn(Desk):
 
     async def sessions(self, session: Session) -> list[Session]:
         """Return those of the same person that are alive, the last seen first."""
-        return await self._do(self._sessions.of, session.user_id, self._now())
+        now = self._now()
+        found = await self._do(self._sessions.of, session.user_id, now)
+        return [each for each in found if now - each.seen_at <= IDLE]
 
     async def end_session(self, session: Session, other: str, place: Place) -> None:
         """End one of one's own. Raises NotFound("session_gone") for all else."""

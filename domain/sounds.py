@@ -10,7 +10,8 @@ from typing import Protocol
 import msgspec
 
 from domain.audio import SPOKEN_RATE, Audio
-from domain.errors import ParleyError
+from domain.chat import Chat
+from domain.errors import NotFound, ParleyError
 from domain.persona import LANGUAGES, Card, Language, Persona
 from domain.ports import Chats, Personas, Speaker
 from domain.sentences import pieces
@@ -41,15 +42,42 @@ class Sounds:
         return await self._kept(persona.card(language).greeting, persona.card(language), language)
 
     async def line(self, guest: str, chat_id: str, message_id: str) -> Audio:
-        """Return a reply of the character again. Raises NotFound."""
+        """Return a reply of the character again. Raises NotFound, also for what was never spoken.
+
+        What sounds here is counted for nobody: it was when it was spoken.
+        """
 
         def find() -> tuple[str, Card, Language]:
             message = self._chats.message(guest, chat_id, message_id)
+            if message.role != "assistant" or not message.cues:
+                raise NotFound("line_silent")
             chat = self._chats.get(guest, chat_id)
             return message.text, self._personas.get(chat.persona_id).card(chat.language), chat.language
 
         text, card, language = await asyncio.to_thread(find)
         return await self._made(text, card, language)
+
+    async def again(self, chat: Chat, text: str) -> Audio:
+        """Return a line of the character, from the shelf or spoken again. Raises NotFound when it has left."""
+        persona = await asyncio.to_thread(self._personas.get, chat.persona_id)
+        kept = await asyncio.to_thread(self.on_the_shelf, chat, text)
+        return kept[1] if kept is not None else await self._made(text, persona.card(chat.language), chat.language)
+
+    def greeting_of(self, chat: Chat) -> str:
+        """Return the words a chat began with, "" if its character has left. Waits for the store."""
+        try:
+            return self._personas.get(chat.persona_id).card(chat.language).greeting
+        except NotFound:
+            return ""
+
+    def on_the_shelf(self, chat: Chat, text: str) -> tuple[str, Audio] | None:
+        """Return what is kept of this line in the character's voice, and its name; make nothing. Waits for the disk."""
+        try:
+            name = _name(text, self._personas.get(chat.persona_id).card(chat.language), chat.language)
+        except NotFound:
+            return None
+        kept = self._shelf.get(name)
+        return (name.removesuffix(".pcm"), Audio(kept, SPOKEN_RATE)) if kept else None
 
     async def make_ahead(self, personas: Sequence[Persona], busy: Callable[[], bool]) -> None:
         """Make the greeting of every character while nobody is `busy`; who comes in between is not kept waiting."""

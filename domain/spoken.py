@@ -94,9 +94,12 @@ class SpokenText:
             self._drop()
 
     def _square_end(self, c: str) -> None:
-        """Decide whether [this] was a direction or the words of a [link](url)."""
+        """Decide whether [this] was a direction, the words of a [link](url), or the number of a source, [1](url)."""
         if c == "(":
-            self._give_up()
+            if any(inside.isalpha() for inside in self._held):
+                self._give_up()
+            else:
+                self._drop()
             self._mode = self._link
         else:
             self._drop(c)

@@ -1,28 +1,31 @@
-"""The turns of all chats: begin one, find one, stop one, and what is done between them."""
+"""The turns of all chats: begin one, find one, stop one."""
 
 import asyncio
-import logging
 import re
 import secrets
-from collections.abc import Coroutine
-from contextlib import aclosing, suppress
-from contextvars import copy_context
+from contextlib import suppress
+
+import msgspec
 
 from domain.audio import Audio, decode
-from domain.chat import Chat, Line, Message, to_summarise
+from domain.between import Between
+from domain.chat import Chat, Line, Message
+from domain.endings import Ended
 from domain.errors import BadInput, ParleyError, TooLong, TooMany
+from domain.filing.looking import Attached, Looking
 from domain.hearing import Hearing
-from domain.opening import opening_of
-from domain.persona import Card, Persona
+from domain.knowledge.library import Library
+from domain.looking_up import QUOTED_CHARS, WAIT_S, LookUps
+from domain.membership.held import Voice
+from domain.membership.voice import Metering, Unmetered
+from domain.persona import Language, Persona
 from domain.ports import Chats, Clock, Llm, Personas, Speaker, Transcriber, Transcript
-from domain.prompts import prompt_for, summary_prompt
+from domain.prompts import prompt_for
 from domain.recorded import RecordedTurn
 from domain.turn import Ask, Stopped, Tools, Turn
-from domain.usage import TURN
 
-log = logging.getLogger(__name__)
 MAX_TEXT = 2_000
-TITLE_CHARS = 48
+ASKED_WITHOUT_WORDS: dict[Language, str] = {"en": "What is this?", "zh": "这是什么？"}  # of what is sent alone
 KEEP_ENDED_S = 30.0  # a dropped connection may come back for so long and still find the sound
 _KEY = re.compile(r"[A-Za-z0-9_-]{8,64}\Z")
 
@@ -51,13 +54,21 @@ class Turns:
         personas: Personas,
         clock: Clock,
         max_running: int = 256,
+        library: Library | None = None,
+        quoted_chars: int = QUOTED_CHARS,
+        look_up_s: float = WAIT_S,
+        metering: Metering | None = None,
+        looking: Looking = Looking(),  # noqa: B008
     ) -> None:
-        self._tools = Tools(Hearing(asr, clock), llm, tts, chats, clock)
+        """`quoted_chars`: how much of its sources the LLM is given to read for a reply."""
+        look_ups = LookUps(library, quoted_chars, look_up_s)
+        self._tools = Tools(Hearing(asr, clock), llm, tts, chats, clock, look_ups, metering or Unmetered(), looking)
         self._personas = personas
         self._max_running = max_running
         self._turns: dict[str, Turn] = {}
         self._begun: dict[tuple[str, str, str], asyncio.Future[Turn | RecordedTurn]] = {}
-        self._chores: dict[str, asyncio.Task[None]] = {}
+        self._between = Between(self._tools)
+        self._cuts: set[asyncio.Task[None]] = set()
 
     @property
     def running(self) -> int:
@@ -66,7 +77,7 @@ class Turns:
     @property
     def busy(self) -> bool:
         """Whether somebody is being answered, or an answer is being prepared."""
-        return bool(self.running or self._chores)
+        return bool(self.running or self._between.busy)
 
     async def begin(self, guest: str, chat_id: str, ask: Ask) -> Turn | RecordedTurn:
         """Begin a turn, once per `ask.key` in a chat, or refuse with a ParleyError.
@@ -97,47 +108,76 @@ class Turns:
         return turn
 
     async def _begin(self, guest: str, chat_id: str, ask: Ask) -> Turn | RecordedTurn:
-        text = readable(ask.text) if ask.text is not None and ask.speech is None else None
-        if text is None and ask.speech is None:
+        wordless = bool(ask.attachments) and ask.speech is None and not (ask.text or "").strip()
+        text = readable(ask.text) if ask.text is not None and ask.speech is None and not wordless else None
+        if text is None and ask.speech is None and not wordless:
             raise BadInput("nothing_said")
-        chat, persona, history, before, speech = await asyncio.to_thread(self._read, guest, chat_id, ask)
+        utterance = f"{chat_id}/{ask.utterance}" if ask.utterance else ""
+        turn_id = self._tools.hearing.turn_id(utterance) or secrets.token_urlsafe(9)
+        turn: Turn | RecordedTurn | None = None
+        try:
+            turn = await self._begin_as(turn_id, guest, chat_id, ask, text, wordless)
+        finally:
+            if not isinstance(turn, Turn):
+                self._tools.hearing.not_begun(utterance, turn_id)
+        return turn
+
+    async def _begin_as(
+        self, turn_id: str, guest: str, chat_id: str, ask: Ask, text: str | None, wordless: bool
+    ) -> Turn | RecordedTurn:
+        others = self._running_in(chat_id)
+        read = await asyncio.to_thread(self._read, guest, chat_id, ask, "" if others else turn_id)
+        chat, persona, history, before, speech, attached, voice = read
         if before is not None:
-            heard, said = await asyncio.to_thread(self._tools.chats.turn, guest, chat_id, before)
-            return RecordedTurn(before, heard, said)
+            return await asyncio.to_thread(self._recorded, guest, chat_id, before)
         if self.running >= self._max_running:
+            if voice is not None:
+                await voice.end("nothing")
             raise TooMany("turns_busy")
-        self._rest(chat_id)
-        for other in [t for t in self._turns.values() if t.chat.id == chat_id and not t.ended]:
+        self._between.rest(chat_id)
+        for other in self._running_in(chat_id):
             await other.stop(Stopped())
-            history = tuple(await asyncio.to_thread(self._history, chat))
-        ask = Ask(ask.key, ask.began, ask.speech, text, ask.utterance)
-        turn_id = self._tools.hearing.turn_id(f"{chat_id}/{ask.utterance}") if ask.utterance else ""
-        turn = Turn(turn_id or secrets.token_urlsafe(9), chat, persona, ask, self._tools, on_end=self._after)
+            history = tuple(await asyncio.to_thread(self._between.history, chat))
+        if voice is None:  # what was kept for the turns that were stopped counts again
+            voice = await asyncio.to_thread(self._hold, guest, turn_id, ask, speech)
+        ask = msgspec.structs.replace(ask, text=ASKED_WITHOUT_WORDS[chat.language] if wordless else text)
+        turn = Turn(turn_id, chat, persona, ask, self._tools, self._after, voice, attached)
         self._turns[turn.id] = turn
         turn.start(speech, history)
         return turn
 
+    def _running_in(self, chat_id: str) -> list[Turn]:
+        return [turn for turn in self._turns.values() if turn.chat.id == chat_id and not turn.ended]
+
     def _read(
-        self, guest: str, chat_id: str, ask: Ask
-    ) -> tuple[Chat, Persona, tuple[Message, ...], str | None, Audio | None]:
-        """Everything a turn needs before it can begin, in one trip to a thread."""
+        self, guest: str, chat_id: str, ask: Ask, turn_id: str
+    ) -> tuple[Chat, Persona, tuple[Message, ...], str | None, Audio | None, Attached, Voice | None]:
+        """Everything a turn needs before it can begin, in one trip to a thread; no voice without a `turn_id`."""
         chats = self._tools.chats
         chat = chats.get(guest, chat_id)
         persona = self._personas.get(chat.persona_id)
         before = chats.turn_of_key(guest, chat_id, ask.key)
         speech = decode(ask.speech) if ask.speech is not None and before is None else None
-        return chat, persona, tuple(self._history(chat)), before, speech
+        history = tuple(self._between.history(chat))
+        attached = self._tools.looking.read(guest, chat_id, ask.attachments) if before is None else Attached()
+        if speech is None and not ask.text and before is None and not attached.fresh:
+            raise BadInput("nothing_said")
+        voice = self._hold(guest, turn_id, ask, speech) if turn_id and before is None else None
+        return chat, persona, history, before, speech, attached, voice
 
-    def _history(self, chat: Chat) -> list[Message]:
-        return self._tools.chats.messages(chat.guest, chat.id, after=chat.summary_upto)
+    def _hold(self, guest: str, turn_id: str, ask: Ask, speech: Audio | None) -> Voice:
+        return self._tools.metering.begin(guest, turn_id, speech.ms if speech is not None else None, ask.network)
 
     async def find(self, guest: str, chat_id: str, turn_id: str) -> Turn | RecordedTurn:
         """Return a turn of this guest's chat. Raises NotFound."""
         turn = self._turns.get(turn_id)
         if turn is not None and turn.chat.id == chat_id and turn.chat.guest == guest:
             return turn
-        heard, said = await asyncio.to_thread(self._tools.chats.turn, guest, chat_id, turn_id)
-        return RecordedTurn(turn_id, heard, said)
+        return await asyncio.to_thread(self._recorded, guest, chat_id, turn_id)
+
+    def _recorded(self, guest: str, chat_id: str, turn_id: str) -> RecordedTurn:
+        heard, said = self._tools.chats.turn(guest, chat_id, turn_id)
+        return RecordedTurn(turn_id, heard, said, self._tools.looking.of_turn(guest, chat_id, turn_id))
 
     async def stop(self, guest: str, chat_id: str, turn_id: str, heard_ms: int, superseded: bool) -> None:
         """Barge-in: stop the turn and keep what was heard."""
@@ -145,98 +185,57 @@ class Turns:
         if isinstance(turn, Turn):
             await turn.stop(Stopped(heard_ms, superseded))
 
-    async def segment(self, guest: str, chat_id: str, utterance: str, seq: int, data: bytes, pause: bool) -> None:
-        """Take a piece of an utterance that is still being spoken."""
+    def cut(self, ended: Ended) -> None:
+        """A sign-in has ended: stop what it had answered, keeping what was heard. In the loop; returns at once."""
+        for turn in list(self._turns.values()):
+            if turn.session and not turn.ended and ended.concerns(turn.chat.guest, turn.session):
+                task = asyncio.create_task(turn.stop(Stopped()), name=f"cut {turn.id}")
+                self._cuts.add(task)
+                task.add_done_callback(self._cuts.discard)
+
+    async def segment(
+        self, guest: str, chat_id: str, utterance: str, seq: int, data: bytes, pause: bool, network: str = ""
+    ) -> None:
+        """Take a piece of an utterance that is still being spoken. `network` as in Ask.
+
+        Of who has no voice left nothing is read ahead: their recording would be refused.
+        """
         if not _KEY.match(utterance):
             raise BadInput("key_bad")
-        chat = await asyncio.to_thread(self._tools.chats.get, guest, chat_id)
+        chat, pause = await asyncio.to_thread(self._listen, guest, chat_id, pause, network)
         # What is being prepared goes on: the engines put it behind what this utterance needs.
         early = await self._tools.hearing.segment(f"{chat_id}/{utterance}", chat.language, seq, data, pause)
         if early is not None:
-            self._chore(chat_id, self._read_on(chat, early))
+            self._between.begin(chat_id, self._read_on(chat, f"{chat_id}/{utterance}", early))
 
-    async def _read_on(self, chat: Chat, early: asyncio.Task[Transcript]) -> None:
-        """The user has paused: have the LLM read what was said, in case that was all."""
+    def _listen(self, guest: str, chat_id: str, pause: bool, network: str) -> tuple[Chat, bool]:
+        chat = self._tools.chats.get(guest, chat_id)
+        return chat, pause and self._tools.metering.left(guest, network)[1] is None
+
+    async def _read_on(self, chat: Chat, utterance: str, early: asyncio.Task[Transcript]) -> None:
+        """The user has paused: look up what was said and have the LLM read both, in case that was all."""
         text = (await asyncio.shield(early)).text.strip()
         if text:
             chat, persona, history = await asyncio.to_thread(self._read_chat, chat.guest, chat.id)
-            await self._tools.llm.prepare(prompt_for(chat, persona, history, Line("user", text)))
+            look_ups, looking = self._tools.look_ups, self._tools.looking
+            attached = await asyncio.to_thread(looking.read, chat.guest, chat.id, None)
+            shown = await looking.show(text, attached, history)
+            look_ups.begin(chat, text, history, self._tools.hearing.coming(utterance), shown)
+            preface = (await look_ups.ahead(chat)).preface
+            await self._tools.llm.prepare(prompt_for(chat, persona, history, Line("user", text), preface=preface))
 
     async def prepare(self, guest: str, chat_id: str) -> None:
         """Have the engine read the character's prompt before the user speaks; returns at once."""
         chat, persona, history = await asyncio.to_thread(self._read_chat, guest, chat_id)
-        if chat_id not in self._chores and not any(t.chat.id == chat_id and not t.ended for t in self._turns.values()):
-            self._chore(chat_id, self._prepare(chat, persona, history))
+        if not self._between.at_work(chat_id) and not self._running_in(chat_id):
+            self._between.begin(chat_id, self._between.welcome(chat, persona, history))
 
     def _read_chat(self, guest: str, chat_id: str) -> tuple[Chat, Persona, list[Message]]:
         chat = self._tools.chats.get(guest, chat_id)
-        return chat, self._personas.get(chat.persona_id), self._history(chat)
-
-    async def _prepare(self, chat: Chat, persona: Persona, history: list[Message]) -> None:
-        # The next reply's first words before all else: they are quickly made, and sound at once when they are there.
-        card, openings = persona.card(chat.language), self._tools.llm.continues
-        if openings:
-            await self._make(opening_of(card, history), card, chat)
-        await self._tools.llm.prepare(prompt_for(chat, persona, history))
-        for line in (*(card.openings if openings else ()), card.unheard):
-            await self._make(line, card, chat)
-
-    async def _make(self, line: str, card: Card, chat: Chat) -> None:
-        """Speak to nobody: the speaker keeps what it has made."""
-        if not line:
-            return
-        async with aclosing(self._tools.tts.speak(line, card.voice, chat.language)) as sounds:
-            async for _ in sounds:
-                pass
-
-    # -- between turns -----------------------------------------------------------------------------
+        return chat, self._personas.get(chat.persona_id), self._between.history(chat)
 
     def _after(self, turn: Turn) -> None:
-        """A turn has ended: name the chat, and sum up what is about to leave the window."""
-        self._chore(turn.chat.id, self._tidy(turn))
-
-    async def _tidy(self, turn: Turn) -> None:
-        chats, chat, persona = self._tools.chats, turn.chat, turn.persona
-        history = await asyncio.to_thread(self._history, chat)
-        if not chat.title and history:
-            title = " ".join(history[0].text.split())[:TITLE_CHARS]
-            await asyncio.to_thread(chats.rename, chat.guest, chat.id, title)
-        old = to_summarise(history)
-        if not old:
-            # What was kept may differ from what the engine wrote (cut, cleaned): it reads that now, not next time.
-            await self._prepare(chat, persona, history)
-            return
-        summary = "".join([delta async for delta in self._tools.llm.reply(summary_prompt(chat, persona, old))])
-        if summary.strip():
-            chat = await asyncio.to_thread(chats.summarise, chat.guest, chat.id, summary.strip(), old[-1].seq)
-            await self._prepare(chat, persona, await asyncio.to_thread(self._history, chat))
-
-    def _chore(self, chat_id: str, work: Coroutine[object, object, None]) -> None:
-        """Do something in the background that the next word of the user ends."""
-        self._rest(chat_id)
-
-        async def quietly() -> None:
-            try:
-                await work
-            except ParleyError as error:
-                log.warning("between turns: %s", error.code)
-
-        nobody = copy_context()
-        nobody.run(TURN.set, "")  # begun by a turn's end, say, but no part of what that turn cost
-        task = self._chores[chat_id] = asyncio.create_task(quietly(), context=nobody)
-        task.add_done_callback(lambda done: self._chore_done(chat_id, done))
-        task.add_done_callback(lambda _: work.close())  # cancelled before its first step, it would never be awaited
-
-    def _chore_done(self, chat_id: str, task: asyncio.Task[None]) -> None:
-        if self._chores.get(chat_id) is task:
-            del self._chores[chat_id]
-        if not task.cancelled() and (error := task.exception()) is not None:
-            log.error("between turns", exc_info=error)
-
-    def _rest(self, chat_id: str) -> None:
-        task = self._chores.pop(chat_id, None)
-        if task is not None:
-            task.cancel()
+        self._between.begin(turn.chat.id, self._between.tidy(turn))
 
     def _forget(self) -> None:
         """Drop turns that ended a while ago, and with them their sound."""
@@ -250,5 +249,5 @@ class Turns:
         for turn in list(self._turns.values()):
             with suppress(Exception):
                 await turn.stop(Stopped())
-        for chat_id in list(self._chores):
-            self._rest(chat_id)
+        self._between.close()
+        self._tools.look_ups.close()

@@ -3,6 +3,8 @@
 Unary methods return (result, Usage). Streams yield a Header first and a Usage last: by the header's call id a
 stream can be cancelled, which leaving its loop does not do. Methods are `async def`, because cancelling a
 synchronous one under input concurrency ends its container. docs/functions.md shows them all.
+
+Every method wants a token of the caller's (functions/door.py): without one that is good it does nothing.
 """
 
 import os
@@ -18,11 +20,13 @@ from domain.persona import Language, Voice
 from domain.ports import Prompt, Transcript, Vector
 from domain.usage import Header, Meter, Usage
 from functions import handlers, images
+from functions.door import SECRET, SETTING, Door
 from functions.engines.style import Style
 from functions.pools import Batch, pools
 
 POOLS = pools()
 BATCH = POOLS["queries"].batch or Batch(1, 0)
+SECRETS = [modal.Secret.from_name(SECRET, required_keys=[SETTING])]
 app = modal.App("parley")
 
 
@@ -44,11 +48,12 @@ def _usage(meter: Meter) -> Usage:
     return meter.usage()
 
 
-@app.cls(image=images.ASR, **POOLS["asr"].declare())
+@app.cls(image=images.ASR, secrets=SECRETS, **POOLS["asr"].declare())
 @modal.concurrent(max_inputs=POOLS["asr"].concurrency)
 class Asr:
     @modal.enter()
     def load(self) -> None:
+        self.door = Door("asr")
         self.asr = handlers.asr(handlers.Choice())
         self.asr.load()
 
@@ -57,30 +62,36 @@ class Asr:
         self.asr.close()
 
     @modal.method()
-    async def wake(self) -> str:
+    async def wake(self, token: str = "") -> str:
         """Do nothing, in a container that is awake then."""
+        self.door.admit(token)
         return _container()
 
     @modal.method()
-    async def transcribe(self, speech: Audio | bytes, language: Language) -> tuple[Transcript, Usage]:
+    async def transcribe(
+        self, speech: Audio | bytes, language: Language, token: str = ""
+    ) -> tuple[Transcript, Usage]:
+        self.door.admit(token)
         meter = Meter()
         return await self.asr.transcribe(speech, language, meter), _usage(meter)
 
     @modal.method()
     async def stream(
-        self, speech: Audio | bytes, language: Language
+        self, speech: Audio | bytes, language: Language, token: str = ""
     ) -> AsyncGenerator[Header | Transcript | Usage, None]:
+        self.door.admit(token)
         meter = Meter()
         async with aclosing(_told(self.asr.stream(speech, language, meter), meter)) as items:
             async for item in items:
                 yield item
 
 
-@app.cls(image=images.TTS, **POOLS["tts"].declare())
+@app.cls(image=images.TTS, secrets=SECRETS, **POOLS["tts"].declare())
 @modal.concurrent(max_inputs=POOLS["tts"].concurrency)
 class Tts:
     @modal.enter()
     def load(self) -> None:
+        self.door = Door("tts")
         self.tts = handlers.tts(handlers.Choice())
         self.tts.load()
 
@@ -89,25 +100,28 @@ class Tts:
         self.tts.close()
 
     @modal.method()
-    async def wake(self) -> str:
+    async def wake(self, token: str = "") -> str:
+        self.door.admit(token)
         return _container()
 
     @modal.method()
     async def speak(
-        self, text: str, voice: Voice | Audio, language: Language, style: Style | None = None
+        self, text: str, voice: Voice | Audio, language: Language, style: Style | None = None, token: str = ""
     ) -> AsyncGenerator[Header | Audio | Usage, None]:
         """A voice is named, or a clip of 1 to 15 s that is imitated; clips and styles need IndexTTS2."""
+        self.door.admit(token)
         meter = Meter()
         async with aclosing(_told(self.tts.speak(text, voice, language, style, meter), meter)) as items:
             async for item in items:
                 yield item
 
 
-@app.cls(image=images.LLM, **POOLS["llm"].declare())
+@app.cls(image=images.LLM, secrets=SECRETS, **POOLS["llm"].declare())
 @modal.concurrent(max_inputs=POOLS["llm"].concurrency)
 class Llm:
     @modal.enter()
     def load(self) -> None:
+        self.door = Door("llm")
         self.llm = handlers.llm(handlers.Choice())
         self.llm.load()
 
@@ -116,30 +130,34 @@ class Llm:
         self.llm.close()
 
     @modal.method()
-    async def wake(self) -> str:
+    async def wake(self, token: str = "") -> str:
+        self.door.admit(token)
         return _container()
 
     @modal.method()
-    async def reply(self, prompt: Prompt) -> AsyncGenerator[Header | str | Usage, None]:
+    async def reply(self, prompt: Prompt, token: str = "") -> AsyncGenerator[Header | str | Usage, None]:
+        self.door.admit(token)
         meter = Meter()
         async with aclosing(_told(self.llm.reply(prompt, meter), meter)) as items:
             async for item in items:
                 yield item
 
     @modal.method()
-    async def prepare(self, prompt: Prompt) -> tuple[None, Usage]:
+    async def prepare(self, prompt: Prompt, token: str = "") -> tuple[None, Usage]:
+        self.door.admit(token)
         meter = Meter()
         await self.llm.prepare(prompt, meter)
         return None, _usage(meter)
 
 
-@app.cls(image=images.EMBED, **POOLS["queries"].declare())
+@app.cls(image=images.EMBED, secrets=SECRETS, **POOLS["queries"].declare())
 @modal.concurrent(max_inputs=POOLS["queries"].concurrency)
 class Queries:
     """Single queries, some of different users to one run of the model. A class like this can have no other method."""
 
     @modal.enter()
     def load(self) -> None:
+        self.door = Door("embed")
         self.embedder = handlers.embed(handlers.Choice())
         self.embedder.load()
 
@@ -149,23 +167,34 @@ class Queries:
 
     @modal.batched(max_batch_size=BATCH.size, wait_ms=BATCH.wait_ms)
     async def embed(
-        self, texts: list[list[str]], kinds: list[str]
+        self, texts: list[list[str]], kinds: list[str], token: list[str]
     ) -> list[tuple[list[Vector] | ParleyError, Usage]]:
-        """Each caller sends (texts, kind). A caller's error is its answer: raised here, it would be everybody's."""
+        """Each caller sends (texts, kind, token). A caller's error is its answer: raised here, it would be everybody's.
+
+        A batched method takes no defaults (Modal's rule), so here a token must be given.
+        """
         meter = Meter()
-        answers = await self.embedder.batch(texts, kinds, meter)
+        refused = [self.door.refusal(each) for each in token]
+        let_in = [number for number, refusal in enumerate(refused) if refusal is None]
+        asked = [texts[number] for number in let_in], [kinds[number] for number in let_in]
+        answers = dict(zip(let_in, await self.embedder.batch(*asked, meter) if let_in else [], strict=True))
         usage = _usage(meter)
-        share = Usage(round(usage.engine_ms / len(answers)), container=usage.container)
-        return [(answer, share) for answer in answers]
+        share = Usage(round(usage.engine_ms / max(1, len(answers))), container=usage.container)
+        nothing = Usage(0, container=usage.container)
+        return [(answers[n], share) if no is None else (no, nothing) for n, no in enumerate(refused)]
 
 
-@app.cls(image=images.EMBED, **POOLS["passages"].declare())
+@app.cls(image=images.EMBED, secrets=SECRETS, **POOLS["passages"].declare())
 @modal.concurrent(max_inputs=POOLS["passages"].concurrency)
 class Passages:
-    """A page of chunks to a call; and what can be told from vectors."""
+    """A page of chunks to a call; and what can be told from vectors.
+
+    A refusal is answered, not raised: what is raised here Modal tries again.
+    """
 
     @modal.enter()
     def load(self) -> None:
+        self.door = Door("embed")
         self.embedder = handlers.embed(handlers.Choice())
         self.embedder.load()
 
@@ -174,16 +203,26 @@ class Passages:
         self.embedder.close()
 
     @modal.method()
-    async def embed(self, texts: Sequence[str], kind: str) -> tuple[list[Vector], Usage]:
+    async def embed(
+        self, texts: Sequence[str], kind: str, token: str = ""
+    ) -> tuple[list[Vector] | ParleyError, Usage]:
         meter = Meter()
+        if refused := self.door.refusal(token):
+            return refused, _usage(meter)
         return await self.embedder.embed(texts, kind, meter), _usage(meter)  # type: ignore[arg-type]
 
     @modal.method()
-    async def similarity(self, one: str, other: str) -> tuple[float, Usage]:
+    async def similarity(self, one: str, other: str, token: str = "") -> tuple[float | ParleyError, Usage]:
         meter = Meter()
+        if refused := self.door.refusal(token):
+            return refused, _usage(meter)
         return await self.embedder.similarity(one, other, meter), _usage(meter)
 
     @modal.method()
-    async def rerank(self, query: str, texts: Sequence[str]) -> tuple[list[float], Usage]:
+    async def rerank(
+        self, query: str, texts: Sequence[str], token: str = ""
+    ) -> tuple[list[float] | ParleyError, Usage]:
         meter = Meter()
+        if refused := self.door.refusal(token):
+            return refused, _usage(meter)
         return await self.embedder.rerank(query, texts, meter), _usage(meter)

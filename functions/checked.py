@@ -16,6 +16,7 @@ from domain.ports import Prompt
 MAX_CHARS = 2_000  # a piece to speak is a sentence or two
 MAX_TEXTS, MAX_TEXT_CHARS = 64, 8_000  # of one embedding call; longer texts are cut
 MAX_PROMPT_CHARS, MAX_TOKENS = 200_000, 8_192
+MAX_IMAGES, MAX_IMAGE_BYTES, JPEG = 4, 2 << 20, b"\xff\xd8\xff"
 Kind = Literal["query", "passage"]
 _HALF = re.compile("[\ud800-\udfff]")
 
@@ -69,6 +70,8 @@ def prompt(asked: Prompt) -> None:
         raise BadInput("text_unreadable")
     if sum(map(len, words)) > MAX_PROMPT_CHARS:
         raise TooLong("text_too_long", characters=MAX_PROMPT_CHARS)
+    if len(asked.images) > MAX_IMAGES or not all(map(_picture, asked.images)):
+        raise BadInput("picture_bad")
 
 
 def texts(asked: Sequence[str], kind: str) -> list[str]:
@@ -87,6 +90,10 @@ def texts(asked: Sequence[str], kind: str) -> list[str]:
 def _number(value: object, low: float, high: float) -> bool:
     real = isinstance(value, int | float) and not isinstance(value, bool)
     return real and math.isfinite(value) and low <= value <= high  # type: ignore[arg-type,operator]
+
+
+def _picture(image: object) -> bool:
+    return isinstance(image, bytes) and len(image) <= MAX_IMAGE_BYTES and image.startswith(JPEG)
 
 
 def _readable(text: object) -> bool:

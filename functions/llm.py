@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, aclosing
 from typing import Protocol
 
 from domain.errors import ParleyError, Unavailable
-from domain.ports import Prompt
+from domain.ports import SUMMARY, Prompt
 from domain.usage import Meter
 from functions import checked, offload
 from functions.engine_room import EngineRoom
@@ -17,7 +17,6 @@ from functions.engines.llama import CHORE, REPLY, Cost
 from functions.gate import Gate
 
 log = logging.getLogger(__name__)
-SUMMARY = "summary"  # the chat id of work nobody waits for
 MOST = 64  # calls inside
 
 

@@ -56,22 +56,8 @@ async def stream(
 
     def pump() -> None:
         try:
-            iterator = make_iterator(stop)
-            try:
-                while not stop.is_set():
-                    if room is not None:
-                        room.acquire()
-                        if stop.is_set():
-                            break
-                    with meter.working() if meter is not None else contextlib.nullcontext():
-                        item = next(iterator, _END)
-                    if item is _END:
-                        break
-                    hand(item)
-            finally:
-                close = getattr(iterator, "close", None)
-                if close is not None:
-                    close()
+            for item in _items(make_iterator(stop), stop, room, meter):
+                hand(item)
         except BaseException as error:  # noqa: BLE001 - raised where it is awaited
             failure.append(error)
         finally:
@@ -90,3 +76,24 @@ async def stream(
         job.cancel()
         if room is not None:
             room.release()
+
+
+def _items(
+    iterator: Iterator[T], stop: threading.Event, room: threading.Semaphore | None, meter: Meter | None
+) -> Iterator[T]:
+    """Yield the items, each once there is room for it, until `stop` is set; then close the iterator, if it can be."""
+    try:
+        while not stop.is_set():
+            if room is not None:
+                room.acquire()
+                if stop.is_set():
+                    return
+            with meter.working() if meter is not None else contextlib.nullcontext():
+                item = next(iterator, _END)
+            if item is _END:
+                return
+            yield item  # type: ignore[misc]
+    finally:
+        close = getattr(iterator, "close", None)
+        if close is not None:
+            close()

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 
-Name = Literal["asr", "tts", "llm", "queries", "passages", "crawl", "web"]
+Name = Literal["asr", "tts", "llm", "queries", "passages", "crawl", "visit", "web"]
 Kind = Literal["cloud", "laptop"]
 CODE = "/root"  # the folder of containers on Modal that holds an app's own code
 KIND_SETTING = "PARLEY_POOLS"  # set by whoever deploys and by whoever starts containers, never by users
@@ -82,7 +82,10 @@ CLOUD: dict[Name, Pool] = {
         gpu=("L4", "A10"), cpu=2, memory=8_192, max_containers=4,
         scaledown_window=30, concurrency=1, timeout=300, startup_timeout=300, retries=2,
     ),
-    "crawl": Pool(cpu=0.5, memory=512, max_containers=1, scaledown_window=2, timeout=3_600),
+    # Looks what is due and hands it out; once a day it compares SQL with the index, which takes longer.
+    "crawl": Pool(cpu=0.5, memory=1_024, max_containers=1, scaledown_window=2, timeout=3_600),
+    # One slice of one source: 50 s, and the vectors of what it found. The next slice is another call.
+    "visit": Pool(cpu=1, memory=2_048, max_containers=8, scaledown_window=30, timeout=300),
     # One container and never two: a turn lives in the memory of the process that began it (domain/turns.py), and
     # Modal sends the next request of a visitor to any container, so with two a stop or a resume would miss its turn.
     # A stream holds one of the inputs while it lasts. A request past the timeout kills its container and every
@@ -101,7 +104,8 @@ LAPTOP: dict[Name, Pool] = {
         cpu=1, memory=192, scaledown_window=120, concurrency=2, batch=Batch(16, 8), timeout=30, retries=2
     ),
     "passages": Pool(cpu=1, memory=192, scaledown_window=30, concurrency=1, timeout=300, retries=2),
-    "crawl": Pool(cpu=0.5, memory=256, scaledown_window=2, timeout=3_600),
+    "crawl": Pool(cpu=0.5, memory=512, scaledown_window=2, timeout=3_600),
+    "visit": Pool(cpu=1, memory=1_024, max_containers=2, scaledown_window=10, timeout=300),
     "web": Pool(cpu=1, memory=256, scaledown_window=300, concurrency=1_000, timeout=900),
 }
 

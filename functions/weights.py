@@ -58,6 +58,11 @@ def needed(models: str = "default", llm_url: bool = False) -> list[str]:
     return [*HEARING_AND_SPEAKING, *([] if llm_url else [LLM[models]])]
 
 
+def all_needed() -> list[str]:
+    """Return the names that any choice of MODELS loads, each once: what the tests of models run."""
+    return list(dict.fromkeys(name for models in LLM for name in needed(models)))
+
+
 def cache_dir() -> Path:
     """Return PARLEY_CACHE, by default `parley` in the user's cache folder."""
     home = os.environ.get("PARLEY_CACHE") or os.path.join(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "parley")

@@ -9,6 +9,7 @@ from contextlib import aclosing, contextmanager
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from domain.audio import Audio
 from domain.errors import ParleyError, Unavailable
 from domain.usage import Call, CallKind, Meter, Outcome
 from functions.pools import Name
@@ -51,7 +52,7 @@ class Calls:
         self, function: Name, method: str, *args: object, first_s: float, gap_s: float
     ) -> AsyncGenerator[Any, None]:
         """Yield what the method yields; the first must come within `first_s`, each further one within `gap_s`."""
-        limit = first_s + self._backend.patience(function)
+        limit, spoken_ms = first_s + self._backend.patience(function), 0
         with self._written(function) as meter, _named(FUNCTIONS[function], self._failed):
             async with aclosing(self._backend.stream(function, method, *args, meter=meter)) as items:
                 while True:
@@ -60,6 +61,9 @@ class Calls:
                     if item is _END:
                         return
                     meter.answered = True
+                    if isinstance(item, Audio):  # told at the end by the function, unless it is stopped before
+                        spoken_ms += item.ms
+                        meter.audio_ms = max(meter.audio_ms, spoken_ms)
                     yield item
                     limit = gap_s
 

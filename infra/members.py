@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -19,14 +20,16 @@ from db.tokens import SqlTokens
 from db.vitals import SqlVitals
 from domain.accounts import People, Rules
 from domain.audit import happened
-from domain.errors import Unavailable
+from domain.endings import Endings
+from domain.errors import NotFound, Unavailable
 from domain.hashing import Hasher
 from domain.jwt_tokens import Issuer
+from domain.knowledge.rights import member
 from domain.limits import Gatekeeper
 from domain.passkey_challenges import Challenges
 from domain.passkey_site import site_of
 from domain.passkeys import Passkeys
-from domain.people import Accounts, Audit, Limits
+from domain.people import Accounts, Audit, Limits, Role, User
 from domain.ports import Clock
 from domain.sign_ins import SignIns
 from infra.audit_log import AuditWriter
@@ -55,6 +58,7 @@ class Members(msgspec.Struct, frozen=True):
     redis: Closes | None
     clock: Clock
     vitals: SqlVitals
+    endings: Endings
 
     async def start(self, admin: str) -> None:
         """Deliver what mail was left, and see that there is an administrator."""
@@ -65,9 +69,11 @@ class Members(msgspec.Struct, frozen=True):
         except Unavailable:
             log.exception("the database is away: nobody was made an administrator")
 
-    async def erase(self) -> None:
-        """Erase accounts whose days are over, and counters of windows that have passed. Raises Unavailable."""
-        if gone := await self.people.purge():
+    async def erase(self, first: Callable[[str], object]) -> None:
+        """Erase accounts whose days are over (`first` what else is kept of each), and counters of windows that have
+        passed. Raises Unavailable.
+        """
+        if gone := await self.people.purge(first):
             log.info("erased %d accounts that were deleted a week ago", len(gone))
         await asyncio.to_thread(self.counters.purge, self.clock.now())
 
@@ -84,6 +90,24 @@ class Members(msgspec.Struct, frozen=True):
             )
             self.audit.add([event])
 
+    def role_of(self, owner: str) -> Role:
+        """Return "guest" for whoever has no account. Waits for the store."""
+        try:
+            return self.accounts.get(owner).role
+        except NotFound:
+            return "guest"
+
+    def welcome(self, user_id: str, counted_as: Callable[[User], User] = lambda user: user) -> bool:
+        """Whether what they gave is still visited: not for who is suspended, to be erased, or no member any more.
+
+        `counted_as` returns a user with the role that their membership gives.
+        """
+        try:
+            user = self.accounts.get(user_id)
+        except NotFound:
+            return False
+        return member(counted_as(user)) and user.suspended_at is None and user.deleted_at is None
+
     async def stop(self) -> None:
         await self.mailer.close()
         await self.audit_writer.close()
@@ -93,7 +117,8 @@ class Members(msgspec.Struct, frozen=True):
 
 
 def members(config: Config, database: Engine, clock: Clock) -> Members:
-    accounts, sessions = SqlAccounts(database), SqlSessions(database)
+    endings = Endings()
+    accounts, sessions = SqlAccounts(database, endings.told), SqlSessions(database, endings.told)
     tokens, keys = SqlTokens(database), SqlKeys(database)
     audit = SqlAudit(database, config.audit_key, HeadFile(config.data_dir / "audit-head", config.audit_key.encode()))
     counters = SqlLimits(database, config.secret_key)
@@ -110,13 +135,14 @@ def members(config: Config, database: Engine, clock: Clock) -> Members:
     outbox = SqlOutbox(database)
     mailer = Outbox(outbox) if config.mail == "outbox" else SmtpMailer(outbox, config.mail, config.mail_from)
     rules = Rules(site, config.refresh_days, config.security_question == "extra")
+    people = People(accounts, sessions, tokens, keys, limits, audit, mailer, hasher, issuer, clock, rules, sign_ins)
     return Members(
-        People(accounts, sessions, tokens, keys, limits, audit, mailer, hasher, issuer, clock, rules, sign_ins),
+        people,
         sign_ins,
         issuer,
         Passkeys(
             keys, SqlPasskeyNames(database), accounts, sessions, limits, audit,
-            Challenges(config.secret_key, counters, clock), clock, site_of(config.public_url, config.port),
+            Challenges(config.secret_key, counters, clock), clock, site_of(config.public_url, config.port), people.tell,
         ),
         Gatekeeper(limits, clock, note=lambda event: audit.add([event])),
         accounts,
@@ -128,4 +154,5 @@ def members(config: Config, database: Engine, clock: Clock) -> Members:
         redis,
         clock,
         SqlVitals(database),
+        endings,
     )  # fmt: skip

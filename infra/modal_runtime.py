@@ -3,21 +3,23 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Callable, Coroutine
+from contextlib import aclosing
 from typing import Any
 
 import modal
 
-from domain.errors import ParleyError, Unavailable
+from domain.errors import NotAllowed, ParleyError, Unavailable
 from domain.usage import Header, Meter, Usage
-from functions.pools import Kind, Name, pools
-from infra.engines import State
+from domain.worker_tokens import WorkerTokens
+from functions.pools import Kind, Name
+from infra.calls import FUNCTIONS
+from infra.modal_errors import translated
+from infra.modal_pools import WarmPools
 
 log = logging.getLogger(__name__)
 APP = "parley"
 CLASSES: dict[Name, str] = {"asr": "Asr", "tts": "Tts", "llm": "Llm", "queries": "Queries", "passages": "Passages"}
-COLD_S = 120.0  # a container with a large model may take so long to start; a call waits for it
 CLOSE_S = 2.0
 _END = object()
 
@@ -28,29 +30,49 @@ class ModalBackend:
     def __init__(
         self,
         kind: Kind,
+        tokens: WorkerTokens,
         clock: Callable[[], float] = time.monotonic,
         app: str = APP,
         client: modal.Client | None = None,
     ) -> None:
-        """`kind` is the pool table that was deployed; `client` is that of the environment unless it is given."""
+        """`kind` is the pool table that was deployed; `client` is that of the environment unless it is given.
+
+        `tokens` are what the functions know us by. One is good for a minute, and a container may take longer to start:
+        a call that is refused with a token which ran out meanwhile is made once more, in the container that is up now.
+        """
+        self._tokens = tokens
         self._app, self._client = app, client
-        self._pools = pools(kind)
-        self._clock = clock
+        self._pools = WarmPools(kind, self._ask_for_nothing, self._keep, clock)
+        self.patience, self.state, self.wake = self._pools.patience, self._pools.state, self._pools.wake
         self._objects: dict[Name, Any] = {}
-        self._answered: dict[Name, float] = {}
-        self._waking: dict[Name, asyncio.Task[None]] = {}
-        self._broken: set[Name] = set()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._cancels: set[asyncio.Task[Any]] = set()  # of them, those that end calls over there
 
     async def call(self, function: Name, method: str, *args: object, meter: Meter) -> Any:
-        with _translated(function):
-            answer, usage = await getattr(self._object(function), method).remote.aio(*args)
-        self._has_answered(function)
+        with translated(function):
+            answer, usage = await self._ask(function, method, *args)
+        self._pools.answered(function)
         meter.take(usage)
         if isinstance(answer, ParleyError):
             raise answer
         return answer
+
+    async def _ask(self, function: Name, method: str, *args: object) -> Any:
+        """Return what a method that does not stream answers. A refusal of our token is raised, also an answered one."""
+
+        async def once(token: str) -> Any:
+            found = await getattr(self._object(function), method).remote.aio(*args, token=token)
+            if isinstance(found, tuple) and found and isinstance(found[0], NotAllowed):
+                raise found[0]
+            return found
+
+        token = self._token(function)
+        try:
+            return await once(token)
+        except NotAllowed:
+            if (newer := self._token(function)) == token:
+                raise
+        return await once(newer)
 
     async def stream(self, function: Name, method: str, *args: object, meter: Meter) -> AsyncGenerator[Any, None]:
         """Pass on a remote stream. It is read by a task of its own, which can outlive this generator: see `_leave`."""
@@ -71,15 +93,16 @@ class ModalBackend:
 
     async def _read(self, reading: "_Reading", function: Name, method: str, args: tuple[object, ...]) -> None:
         try:
-            with _translated(function):
-                async for item in getattr(self._object(function), method).remote_gen.aio(*args):
-                    if isinstance(item, Header):
-                        reading.call_id = item.call_id
-                        self._has_answered(function)
-                        if reading.left:
-                            await self._cancel(reading.call_id)
-                            return
-                    reading.items.put_nowait(item)
+            with translated(function):
+                async with aclosing(self._items(function, method, args)) as items:
+                    async for item in items:
+                        if isinstance(item, Header):
+                            reading.call_id = item.call_id
+                            self._pools.answered(function)
+                            if reading.left:
+                                await self._cancel(reading.call_id)
+                                return
+                        reading.items.put_nowait(item)
         except asyncio.CancelledError:  # by `_leave`, which nobody waits for, or at the end of the program
             reading.items.put_nowait(Unavailable("functions_away", engine=function))
             raise
@@ -88,6 +111,22 @@ class ModalBackend:
         finally:
             reading.ended = True
             reading.items.put_nowait(_END)
+
+    async def _items(self, function: Name, method: str, args: tuple[object, ...]) -> AsyncGenerator[Any, None]:
+        """Yield what a stream yields. A refusal of our token comes before the first item, so nothing is said twice."""
+        remote = getattr(self._object(function), method).remote_gen
+        token = self._token(function)
+        try:
+            async with aclosing(remote.aio(*args, token=token)) as items:
+                async for item in items:
+                    yield item
+            return
+        except NotAllowed:
+            if (newer := self._token(function)) == token:
+                raise
+        async with aclosing(remote.aio(*args, token=newer)) as items:
+            async for item in items:
+                yield item
 
     def _leave(self, reading: "_Reading") -> None:
         """Nobody listens any more. Leaving the loop would cancel nothing over there: the call is, by its id.
@@ -108,48 +147,15 @@ class ModalBackend:
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody waits to be told
             log.warning("a call could not be cancelled and will run to its end: %s", type(error).__name__)
 
-    # -- warm pools --------------------------------------------------------------------------------
+    def _token(self, function: Name) -> str:
+        return self._tokens.token(FUNCTIONS[function])
 
-    def patience(self, function: Name) -> float:
-        return 0.0 if self._warm(function) else COLD_S
-
-    def state(self, function: Name) -> State:
-        """Return waking, failed or ready, which includes asleep: a call would wake it."""
-        if function in self._waking:
-            return "waking"
-        return "failed" if function in self._broken else "ready"
-
-    def wake(self, function: Name) -> None:
-        """Have a container start in the background, unless one is likely to be up; returns at once."""
-        if not self._warm(function) and function not in self._waking:
-            self._waking[function] = self._keep(self._wake(function))
-
-    async def _wake(self, function: Name) -> None:
-        try:
-            with _translated(function):
-                handle = self._object(function)
-                if function in ("queries", "passages"):  # a batched class has no second method, nor has its sister
-                    await handle.embed.remote.aio(["."], "query")
-                else:
-                    await handle.wake.remote.aio()
-            self._has_answered(function)
-        except ParleyError as error:  # also what its loading raised: a wrong dimension, a setting
-            log.warning("%s did not wake: %s", function, error.code)
-            self._broken.add(function)
-        finally:
-            del self._waking[function]
-
-    def _warm(self, function: Name) -> bool:
-        """Whether it answered so lately that its container still waits for work."""
-        pool = self._pools[function]
-        answered = self._answered.get(function)
-        return answered is not None and (
-            pool.min_containers > 0 or self._clock() - answered < 0.8 * pool.scaledown_window
-        )
-
-    def _has_answered(self, function: Name) -> None:
-        self._answered[function] = self._clock()
-        self._broken.discard(function)
+    async def _ask_for_nothing(self, function: Name) -> None:
+        with translated(function):
+            if FUNCTIONS[function] == "embed":  # a batched class has no second method, nor has its sister
+                await self._ask(function, "embed", ["."], "query")
+            else:
+                await self._ask(function, "wake")
 
     def _object(self, function: Name) -> Any:
         if function not in self._objects:
@@ -181,27 +187,3 @@ class _Reading:
         self.items: asyncio.Queue[object] = asyncio.Queue()
         self.call_id = ""
         self.left = self.ended = False
-
-
-@contextmanager
-def _translated(function: Name) -> Iterator[None]:
-    """Modal's errors in the domain's words; what a function itself raised comes with its type and passes."""
-    try:
-        yield
-    except ParleyError:
-        raise
-    except (TimeoutError, modal.exception.TimeoutError):
-        raise Unavailable("engine_late", engine=function) from None
-    except modal.exception.NotFoundError as error:
-        log.error("%s is not deployed: run `make deploy`", function)
-        raise Unavailable("functions_missing", engine=function) from error
-    except (modal.exception.AuthError, modal.exception.ConnectionError, OSError) as error:
-        log.warning("the functions cannot be reached: %s", error)
-        raise Unavailable("functions_away", engine=function) from error
-    except Exception as error:
-        log.warning("%s failed: %s: %s", function, type(error).__name__, error)
-        raise Unavailable(f"{_engine(function)}_failed") from error
-
-
-def _engine(function: Name) -> str:
-    return "embed" if function in ("queries", "passages") else function

@@ -5,17 +5,23 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 from urllib.parse import unquote
 
+from infra.payments import settings as payments
+
 KEYS = ("SECRET_KEY", "AUDIT_KEY", "WORKER_KEY")  # and OPERATOR_KEY, which need not be there
 LONG = 32
 VARIED = 10  # different characters; of 32 random hexadecimal ones it is fewer once in ten thousand
 # What stands in examples, in manuals, and in the files that people copied from them.
 _EXAMPLE = re.compile(r"change|example|secret|password|default|insecure|placeholder|0123456789|abcdefgh", re.IGNORECASE)
-_HOLDERS = ("CORE_URL", "MAIL", "REDIS_URL", "LLM_API_KEY", "LLM_FALLBACK_API_KEY")  # others see what is in these
+# Others see what is in these.
+_HOLDERS = (
+    "CORE_URL", "PAGES_URL", "QDRANT_API_KEY", "MAIL", "REDIS_URL", "LLM_API_KEY", "LLM_FALLBACK_API_KEY",
+    "FILES_SECRET", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "WECHAT_APIV3_KEY",
+)  # fmt: skip
 
 
 def problems(env: Mapping[str, str]) -> list[str]:
     """Return what is wrong, each naming its setting and none repeating a value: these lines go to logs."""
-    return [*_keys(env), *_doors(env)]
+    return [*_keys(env), *_doors(env), *_money(env)]
 
 
 def _keys(env: Mapping[str, str]) -> Iterator[str]:
@@ -48,6 +54,24 @@ def _doors(env: Mapping[str, str]) -> Iterator[str]:
         yield "ARGON2 is below OWASP's floor: use 19456,2,1 or more"
     if env.get("BENCH", "0") == "1":
         yield "BENCH opens a door for everybody: leave it 0"
+
+
+def _money(env: Mapping[str, str]) -> Iterator[str]:
+    """Whoever can pay with nothing has everything."""
+    try:
+        there = payments.kinds(env)
+    except payments.BadSetting:
+        return  # it is told elsewhere
+    if not env.get("PAYMENTS"):
+        yield "PAYMENTS is not set: use stripe, wechat, or off where everybody may have everything"
+    elif "sandbox" in there:
+        yield "PAYMENTS is the sandbox, where anybody pays with nothing: use stripe, wechat or off"
+    if "stripe" in there and "_test_" in env.get("STRIPE_SECRET_KEY", ""):
+        yield "STRIPE_SECRET_KEY is one of the test mode, where a card from a manual buys everything: use sk_live_"
+    if "stripe" in there and len(env.get("STRIPE_WEBHOOK_SECRET", "")) < LONG:
+        yield "STRIPE_WEBHOOK_SECRET is too short: whoever guesses it pays with nothing; use the one that Stripe shows"
+    if "wechat" in there and len(set(env.get("WECHAT_APIV3_KEY", ""))) < VARIED:
+        yield "WECHAT_APIV3_KEY can be guessed: use 32 random characters"
 
 
 def _weak(argon2: str) -> bool:

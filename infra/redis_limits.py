@@ -6,7 +6,7 @@ When Redis is away, each process counts for itself until it is back: limits are 
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +15,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from db.limits import hashed
+from domain.people import Wanted
 from infra.local_limits import LocalLimits
 
 log = logging.getLogger(__name__)
@@ -24,14 +25,22 @@ AGAIN_S = 5.0  # after a failure Redis is left alone for so long: else every req
 # One script is one step for Redis: nobody comes between looking and counting. Times are milliseconds of the caller's
 # clock, as in SQL; Redis' own only removes what is over. Returns how long to wait.
 _HIT = """
-local seen = redis.call('HMGET', KEYS[1], 'count', 'until')
-local now, most, window = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-local count, ends = tonumber(seen[1] or 0), tonumber(seen[2] or 0)
-if ends <= now then count, ends = 0, now + window end
-if count >= most then return math.min(ends - now, window) end
-redis.call('HSET', KEYS[1], 'count', string.format('%d', count + 1), 'until', string.format('%d', ends))
-redis.call('PEXPIRE', KEYS[1], string.format('%d', window))
-return 0
+local now, waits, full, counted = tonumber(ARGV[1]), {}, false, {}
+for n, key in ipairs(KEYS) do
+  local seen = redis.call('HMGET', key, 'count', 'until')
+  local most, window = tonumber(ARGV[2 * n]), tonumber(ARGV[2 * n + 1])
+  local count, ends = tonumber(seen[1] or 0), tonumber(seen[2] or 0)
+  if ends <= now then count, ends = 0, now + window end
+  waits[n], counted[n] = 0, {count + 1, ends, window}
+  if count >= most then waits[n], full = math.min(ends - now, window), true end
+end
+if full then return waits end
+for n, key in ipairs(KEYS) do
+  local count, ends, window = unpack(counted[n])
+  redis.call('HSET', key, 'count', string.format('%d', count), 'until', string.format('%d', ends))
+  redis.call('PEXPIRE', key, string.format('%d', window))
+end
+return waits
 """
 
 
@@ -53,13 +62,15 @@ class RedisLimits:
 
     def hit(self, key: str, most: int, window_s: int, now: datetime) -> float:
         """Never raises for a server that is away or full."""
-        if most < 1:
-            return float(window_s)
-        values = [_ms(now), most, window_s * 1000]
-        waited = self._ask(lambda: self._script(keys=[self._name(key)], args=values))
+        return self.hit_all([(key, most, window_s)], now)[0]
+
+    def hit_all(self, wanted: Sequence[Wanted], now: datetime) -> list[float]:
+        """One script, which is one step. Never raises either."""
+        values = [_ms(now), *(number for _, most, window_s in wanted for number in (most, window_s * 1000))]
+        waited = self._ask(lambda: self._script(keys=[self._name(key) for key, _, _ in wanted], args=values))
         if waited is None:
-            return self._local.hit(key, most, window_s, now)
-        return int(waited) / 1000
+            return self._local.hit_all(wanted, now)
+        return [int(each) / 1000 for each in waited]
 
     def left(self, key: str, most: int, window_s: int, now: datetime) -> int:
         seen = self._ask(lambda: self._redis.hmget(self._name(key), ["count", "until"]))

@@ -67,9 +67,9 @@ class RuntimeSpeaker:
 
 
 class RuntimeLlm:
-    def __init__(self, calls: Calls, continues: bool = False) -> None:
+    def __init__(self, calls: Calls, continues: bool = False, sees: bool = False) -> None:
         self._calls = calls
-        self.continues = continues
+        self.continues, self.sees = continues, sees
 
     async def reply(self, prompt: Prompt) -> AsyncGenerator[str, None]:
         deltas = self._calls.stream("llm", "reply", prompt, first_s=FIRST_TOKEN_S, gap_s=TOKEN_GAP_S)
@@ -79,6 +79,17 @@ class RuntimeLlm:
 
     async def prepare(self, prompt: Prompt) -> None:
         await self._calls.ask("llm", "prepare", prompt, within_s=PREPARE_S)
+
+
+class RuntimeReranker:
+    """Question and text read together by a cross-encoder, where the functions have one: domain.knowledge.search."""
+
+    def __init__(self, calls: Calls) -> None:
+        self._calls = calls
+
+    async def rerank(self, query: str, texts: Sequence[str]) -> list[float]:
+        scores: list[float] = await self._calls.ask("passages", "rerank", query, list(texts), within_s=EMBED_S)
+        return scores
 
 
 class RuntimeEmbedder:

@@ -1,6 +1,5 @@
 """One mail server: its address, its TLS, and what its refusals mean."""
 
-import ipaddress
 import smtplib
 import ssl
 from email.message import EmailMessage
@@ -9,6 +8,8 @@ from typing import Literal, Self
 from urllib.parse import unquote, urlsplit
 
 import msgspec
+
+from domain.places import loopback
 
 WAIT_S = 15.0  # for a connection and for each answer
 Tls = Literal["none", "starttls", "whole"]
@@ -39,7 +40,7 @@ def server(url: str) -> Server:
     if parts.scheme not in ("smtp", "smtps") or not parts.hostname:
         raise ValueError("MAIL cannot be used: give `outbox` or smtp://user:password@host:port")
     whole = parts.scheme == "smtps"
-    tls: Tls = "whole" if whole else "none" if _loopback(parts.hostname) else "starttls"
+    tls: Tls = "whole" if whole else "none" if loopback(parts.hostname) else "starttls"
     port = parts.port or (465 if whole else 587)
     return Server(parts.hostname, port, tls, unquote(parts.username or ""), unquote(parts.password or ""))
 
@@ -101,12 +102,3 @@ def _cause(error: Exception) -> str:
     """Return what may stand in a log: servers repeat addresses, and sometimes more, in what they say."""
     code = getattr(error, "smtp_code", None)
     return f"{type(error).__name__} {code}" if code else type(error).__name__
-
-
-def _loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

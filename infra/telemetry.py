@@ -19,7 +19,7 @@ from domain.events import Done, Failed
 from infra.config import Config
 from infra.engines import EngineStatus
 
-PHASES = ("upload", "asr", "first_token", "first_clause", "first_sound", "total")
+PHASES = ("upload", "asr", "sources", "first_token", "first_clause", "first_sound", "total")
 BUCKETS_S = (0.025, 0.05, 0.1, 0.2, 0.3, 0.45, 0.6, 0.8, 1.0, 1.3, 1.6, 1.9, 2.5, 3.5, 5.0, 8.0, 15.0, 30.0, 60.0)
 _REMEMBERED = 1_000
 

@@ -11,7 +11,7 @@ import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from domain.passkey_answers import Assertion, NewKey
+from domain.passkey_forms import Assertion, NewKey
 
 PRESENT, VERIFIED, WITH_KEY = 1, 4, 64  # flags of authenticator data
 Made = dict[str, Any]

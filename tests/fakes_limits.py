@@ -23,13 +23,13 @@ class MemoryAudit:
             self.rows.append(AuditRow(len(self.rows) + 1, event, ""))
 
     def find(
-        self, action: str = "", actor: str = "", since: datetime | None = None, before: int = 0, limit: int = 100
+        self, action: str = "", about: str = "", since: datetime | None = None, before: int = 0, limit: int = 100
     ) -> list[AuditRow]:
         return [
             row
             for row in reversed(self.rows)
             if action in ("", row.event.action)
-            and actor in ("", row.event.actor)
+            and about in ("", row.event.actor, row.event.target)
             and (since is None or row.event.at >= since)
             and (before <= 0 or row.seq < before)
         ][: max(limit, 0)]

@@ -19,6 +19,7 @@ from domain.people import (
     Role,
     Session,
     User,
+    Wanted,
 )
 from domain.usernames import fold, kind_of
 from tests.fakes_stores import MemoryChats
@@ -64,9 +65,6 @@ class MemoryAccounts(_Store):
     def pend(self, pending: Pending) -> None:
         _names(pending.token_hash)
         _texts(pending.email, pending.username)
-        for token, other in list(self.town.pendings.items()):
-            if fold(other.email) == fold(pending.email):
-                del self.town.pendings[token]
         self.town.pendings[pending.token_hash] = pending
 
     @one_at_a_time
@@ -164,7 +162,10 @@ class MemoryAccounts(_Store):
 
     @one_at_a_time
     def delete(self, user_id: str, at: datetime | None) -> User:
-        return self._change(user_id, deleted_at=at)
+        user = self._change(user_id, deleted_at=at)
+        if at is not None:
+            _end(self.town, user_id, at)
+        return user
 
     def _change(self, user_id: str, **fields: Any) -> User:
         known = self.credentials(user_id)
@@ -173,23 +174,26 @@ class MemoryAccounts(_Store):
         self.town.users[user_id] = Credentials(user, known.password_hash)
         return user
 
+    def leaving(self, deleted_before: datetime) -> list[str]:
+        put_away = {key: known.user.deleted_at for key, known in self.town.users.items()}
+        return sorted(key for key, at in put_away.items() if at is not None and at < deleted_before)
+
     @one_at_a_time
     def purge(self, deleted_before: datetime) -> list[str]:
         town = self.town
-        put_away = {key: known.user for key, known in town.users.items() if known.user.deleted_at is not None}
-        gone = [key for key, user in put_away.items() if user.deleted_at and user.deleted_at < deleted_before]
+        gone = self.leaving(deleted_before)
         for user_id in gone:
-            del town.users[user_id]
+            user = town.users.pop(user_id).user
             town.codes.pop(user_id, None)
             town.questions.pop(user_id, None)
             town.sessions = {k: s for k, s in town.sessions.items() if s.user_id != user_id}
             town.tokens = {k: t for k, t in town.tokens.items() if t[1] != user_id}
             town.passkeys = {k: p for k, p in town.passkeys.items() if p.user_id != user_id}
-            address = fold(put_away[user_id].email)
+            address = fold(user.email)
             town.pendings = {k: p for k, p in town.pendings.items() if fold(p.email) != address}
             for chat_id in [k for k, book in town.chats._books.items() if book.chat.guest == user_id]:
                 del town.chats._books[chat_id]
-        return sorted(gone)
+        return gone
 
     @one_at_a_time
     def search(self, text: str, limit: int = 50, after: str = "") -> list[User]:
@@ -392,6 +396,9 @@ class CountingLimits:
             self.counts[key] = (count + 1, until)
             return 0.0 if count < most else max((until - now).total_seconds(), 1.0)
 
+    def hit_all(self, wanted: Sequence[Wanted], now: datetime) -> list[float]:
+        return [self.hit(*each, now) for each in wanted]
+
     def left(self, key: str, most: int, window_s: int, now: datetime) -> int:
         count, until = self.counts.get(key, (0, now))
         return max(0, most - count) if until > now else most
@@ -410,14 +417,14 @@ class Diary:
         self.events += events
 
     def find(
-        self, action: str = "", actor: str = "", since: datetime | None = None, before: int = 0, limit: int = 100
+        self, action: str = "", about: str = "", since: datetime | None = None, before: int = 0, limit: int = 100
     ) -> list[AuditRow]:
         rows = [AuditRow(seq, event, "") for seq, event in enumerate(self.events, 1)]
         return [
             row
             for row in reversed(rows)
             if (not action or row.event.action == action)
-            and (not actor or row.event.actor == actor)
+            and (not about or about in (row.event.actor, row.event.target))
             and (since is None or row.event.at >= since)
             and (not before or row.seq < before)
         ][:limit]

@@ -124,7 +124,7 @@ class MemoryChats:
 
     @one_at_a_time
     def said(self, guest: str, chat_id: str, turn_id: str, reply: Reply, now: datetime) -> Message:
-        _readable(reply.text, *(cue.text for cue in reply.cues))
+        _readable(reply.text, *(cue.text for cue in reply.cues), *(one.text for one in reply.sources.citations))
         book = self._mine(guest, chat_id)
         if turn_id not in book.turns or turn_id in book.forgotten:
             raise NotFound("turn_gone")
@@ -132,7 +132,7 @@ class MemoryChats:
         first = book.messages.get(seq)
         message = book.messages[seq] = Message(
             first.id if first else secrets.token_hex(10), chat_id, turn_id, seq, "assistant", reply.text, now,
-            reply.interrupted, reply.cues, reply.receipt,
+            reply.interrupted, reply.cues, reply.receipt, reply.sources,
         )  # fmt: skip
         self._change(book, spoken_at=now)
         return message

@@ -12,14 +12,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import NullPool, create_engine, text
 from sqlalchemy.exc import OperationalError
 
 from tests.bench.server import free_port
+from tests.conftest import TEMP_ROOT
 from tests.needs import program
 
 Kind = Literal["mysql", "postgresql"]
-START_S = 60
+START_S = 120
 OWN = pwd.getpwuid(os.geteuid()).pw_name
 
 
@@ -37,16 +38,14 @@ class Server:
         }[kind]
         self._make()
         self.start()
-        admin = create_engine(self._admin, isolation_level="AUTOCOMMIT")
-        with admin.connect() as connection:
+        with create_engine(self._admin, isolation_level="AUTOCOMMIT", poolclass=NullPool).connect() as connection:
             connection.execute(text("CREATE DATABASE parley"))
-        admin.dispose()
 
     def start(self) -> None:
         self._process = subprocess.Popen(
             self._line(), user=self._user, cwd=self._folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        engine = create_engine(self._admin)
+        engine = create_engine(self._admin, poolclass=NullPool)
         end = time.monotonic() + START_S
         while True:
             try:
@@ -55,7 +54,6 @@ class Server:
             except OperationalError:
                 assert time.monotonic() < end, f"{self._kind} did not start"
                 time.sleep(0.1)
-        engine.dispose()
 
     def kill(self) -> None:
         """As if the machine had lost its power, but for what the disk keeps."""
@@ -97,8 +95,8 @@ class Server:
 
 @contextmanager
 def server(kind: Kind) -> Iterator[Server]:
-    # Not under pytest's folder: only its owner may enter that, and PostgreSQL runs as somebody else.
-    folder = Path(tempfile.mkdtemp(prefix="parley-db-"))
+    # Not under pytest's folder: only its owner may enter that, and PostgreSQL runs as somebody else. Beside it, though.
+    folder = Path(tempfile.mkdtemp(prefix="parley-db-", dir=os.environ.get(TEMP_ROOT)))
     running: Server | None = None
     try:
         running = Server(kind, folder)

@@ -1,15 +1,11 @@
 """`make audit-verify`: bring in what it needs, then `python -m db.audit_verify` with ARGS."""
 
-import os
-import shlex
-
 from tools import environment
 from tools.say import guard
 
 
 def main() -> int:
-    environment.ensure("base")
-    return environment.run("python", "-m", "db.audit_verify", *shlex.split(os.environ.get("ARGS", "")))
+    return environment.command("base", "db.audit_verify")
 
 
 if __name__ == "__main__":

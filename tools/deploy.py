@@ -1,15 +1,11 @@
 """`make deploy`: bring in what deploying needs, then `python -m deploy` with ARGS."""
 
-import os
-import shlex
-
 from tools import environment
 from tools.say import guard
 
 
 def main() -> int:
-    environment.ensure("base")
-    return environment.run("python", "-m", "deploy", *shlex.split(os.environ.get("ARGS", "")))
+    return environment.command("base", "deploy")
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import importlib.util
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -78,6 +79,12 @@ def run(program: str, *arguments: str) -> int:
             return child.wait()
         except KeyboardInterrupt:
             return child.wait() or 130
+
+
+def command(kind: str, module: str) -> int:
+    """Bring in what a module of ours needs, then run it with the ARGS of the make target."""
+    ensure(kind)
+    return run("python", "-m", module, *shlex.split(os.environ.get("ARGS", "")))
 
 
 def _ready(kind: str) -> bool:

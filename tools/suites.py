@@ -4,6 +4,7 @@ import os
 import shlex
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from functions import weights
 from tools import environment, torch_environment, torch_speech
@@ -11,8 +12,13 @@ from tools.run import get_weights
 from tools.say import ROOT, Problem, guard, say
 
 LINT = (("ruff", "check", "."), ("mypy",), ("lint-imports", "--no-cache"))
-PART = {"attacks": "attacks and not server"}  # the rest of them is the servers' suite
+# The rest of the attacks is the servers' suite, and the dashboard of the plane is looked at where a plane runs.
+PART = {"attacks": "attacks and not server", "browser": "browser and not plane"}
 MARKER = {"browser": "browser", "models": "models", "plane": "plane", "attacks": "attacks", "servers": "server"}
+# On all cores, and how (xdist's --dist): every test of these has databases, folders and ports of its own. A file stays
+# with one worker, for what its tests share is made once; tests that share a plane are a group (tests/conftest.py).
+# Models are not spread: each of them uses all cores itself.
+SPREAD = dict.fromkeys(("test", "attacks", "browser", "servers"), "loadfile") | {"plane": "loadgroup"}
 TORCH_WEIGHTS = [f"all-minilm-l6-v2/{name}" for name in ("config.json", "tokenizer.json", "tokenizer_config.json")]
 TORCH_WEIGHTS.append("all-minilm-l6-v2/model.safetensors")
 BENCHES = {  # in tests/bench
@@ -22,6 +28,10 @@ BENCHES = {  # in tests/bench
     "bench-accounts": "accounts",
     "bench-browser": "browser",
     "bench-plane": "plane",
+    "bench-pipeline": "pipeline",
+    "bench-rag": "rag",
+    "bench-money": "money",
+    "bench-readers": "readers",
 }
 
 
@@ -47,9 +57,11 @@ def suite(name: str) -> int:
         say(f"No test is marked `{marker}` yet.")
         return 0
     if name == "lint":
-        return max([environment.run(*command) for command in LINT])  # all of them: one mend, not three
+        with ThreadPoolExecutor() as pool:  # side by side: each uses one core. And all of them: one mend, not three
+            return max(pool.map(lambda command: environment.run(*command), LINT))
     if name == "models":
-        get_weights([*weights.needed("small"), *weights.needed("tiny")])
+        # The default ones too: what was thrown into a chat is asked about, which the smallest LLM answers by guessing.
+        get_weights(weights.all_needed())
         code = environment.run("pytest", "-m", "models", *more)
         return code or (suite("torch") if not more else 0)  # ARGS choose among the tests of one suite
     if name == "torch":
@@ -63,7 +75,16 @@ def suite(name: str) -> int:
         get_weights(weights.needed(os.environ.get("MODELS") or "default"))
     if name in BENCHES:
         return environment.run("python", "-m", f"tests.bench.{BENCHES[name]}", *more)
-    return environment.run("pytest", *(["-m", PART.get(marker, marker)] if marker else []), *more)
+    chosen = ["-m", PART.get(marker, marker)] if marker else []
+    return environment.run("pytest", *chosen, *(spread(more, SPREAD[name]) if name in SPREAD else []), *more)
+
+
+def spread(more: list[str], how: str) -> list[str]:
+    """Return what has pytest use all cores, unless ARGS says otherwise, wants to be talked to, or names one test."""
+    alone = ("-n", "--numprocesses", "-s", "--capture=no", "--pdb", "--trace", "--collect-only", "--co", "-p")
+    if any(word.startswith(alone) or "::" in word for word in more):
+        return []
+    return ["-n", "logical", "--dist", how, "--no-loadscope-reorder"]  # the order is tests/conftest.py's
 
 
 def written(marker: str) -> bool:

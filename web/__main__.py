@@ -1,5 +1,6 @@
 """`python -m web`: prepare the database, serve, wake the engines."""
 
+import gc
 import logging
 import multiprocessing
 import os
@@ -7,7 +8,6 @@ import socket
 import sys
 from typing import Any
 
-import structlog
 from granian import Granian
 from granian.constants import Interfaces, Loops
 from granian.log import LogLevels, logger
@@ -54,6 +54,9 @@ def gave_up(worker: object) -> bool:
 
 def load() -> Any:
     """Return the application; runs in the worker process."""
+    gc.disable()  # what a start makes is there to stay: looking through it again and again took 0.4 s of CPU
+    import structlog  # none of these is for the parent process, which only watches over this one
+
     from infra import telemetry, wiring
     from web.app import create_app
 
@@ -77,7 +80,11 @@ def load() -> Any:
             log = structlog.stdlib.get_logger("web")
             log.info("serving", address=address(config), engines={engine.name: engine.what for engine in engines})
 
-    return create_app(services, on_serving=greet)
+    app = create_app(services, on_serving=greet)
+    gc.collect()
+    gc.freeze()  # else the collector looks through all of it once in a while, and every stream waits 0.1 s for it
+    gc.enable()
+    return app
 
 
 def check_free(host: str, port: int) -> None:

@@ -11,7 +11,8 @@ from domain.errors import BadInput, ParleyError, TooLong
 from infra.wiring import Services
 from web.browsers import browser_cookie
 from web.callers import csrf_of
-from web.errors import retry_after, status_of, words
+from web.error_words import words
+from web.errors import retry_after, status_of
 from web.forms import Form
 from web.i18n import N_, gettext, reading
 from web.render import Pages
@@ -25,6 +26,7 @@ SHOWN_AGAIN = 1_000  # characters of a field; more is not sent back
 # Told by the address after a change, since a page that was posted to asks to be sent again when it is reloaded.
 DONE = {
     "welcome": N_("Your account is open. Make recovery codes while you are here."),
+    "open": N_("Your account is open."),
     "signed-out": N_("You are signed out."),
     "recovered": N_("The new password is set. Sign in with it."),
     "email-sent": N_("We have written to the new address. Open the link in that mail."),
@@ -35,8 +37,20 @@ DONE = {
     "ended": N_("That session has ended."),
     "others": N_("Every other session has ended."),
     "deleted": N_("The account is going to be erased in seven days."),
+    "source-added": N_("It is on the list, and read as soon as there is time."),
+    "source-changed": N_("The source is changed."),
+    "file-kept": N_("It is among your files."),
+    "file-permanent": N_("It is kept for good."),
+    "file-back": N_("The file is back."),
+    "chat-saved": N_("The conversation is among your files."),
+    "plan-changed": N_("The change is noted."),
+    "plan-cancelled": N_("The membership is cancelled. Nothing more is taken."),
+    "plan-kept": N_("Your membership goes on."),
+    "refunded": N_("The money is on its way back."),
+    "coupon-kept": N_("The coupon is kept."),
     "kept": N_("The account was to be erased. You are back, so it stays."),
 }
+DOORS = ("/sign-in/", "/register/", "/confirm/", "/recover/", "/account/prove/")
 # Whose business it is to be answered elsewhere than on the form.
 _ELSEWHERE = {"sign_in_first", "csrf_bad", "https_needed"}
 
@@ -108,8 +122,9 @@ def draw(
 
 def to(address: str, *cookies: Cookie, done: str = "") -> Response[bytes]:
     """Go on to a page of ours, saying there what was done."""
-    query = f"?done={done}" if done else ""
-    response = Response(b"", status_code=303, headers={"location": address + query, **NO_STORE})
+    page, mark, place = address.partition("#")
+    query = f"{'&' if '?' in page else '?'}done={done}" if done else ""
+    response = Response(b"", status_code=303, headers={"location": page + query + mark + place, **NO_STORE})
     for cookie in cookies:
         response.set_cookie(cookie)
     return response
@@ -128,4 +143,14 @@ def let_in(
 def next_page(text: str | None) -> str:
     """Return where to go on: a page of ours, but none that a sign-in would lead around in circles."""
     path = same_site_path(text or "/")
-    return "/" if urlsplit(path).path in ("/sign-in", "/register", "/account/prove") else path
+    circles = f"{urlsplit(path).path}/".startswith(DOORS)
+    return "/" if circles or len(path) > SHOWN_AGAIN else path
+
+
+def came_from(request: AnyRequest) -> str:
+    """Return the page that a fragment is for, as `next_page` would have it."""
+    try:
+        parts = urlsplit(request.headers.get("referer", ""))
+    except ValueError:
+        return "/"
+    return next_page(parts.path + (f"?{parts.query}" if parts.query else ""))

@@ -2,25 +2,27 @@
 
 import asyncio
 import logging
-import re
+from collections.abc import Callable
 from typing import Any
 
+import msgspec
 from litestar.connection import ASGIConnection
 from litestar.datastructures import Cookie
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.errors import NotAllowed, ParleyError
+from domain.people import User
 from domain.places import Place
 from domain.sign_ins import Fresh, Signed, SignIns
 from web.callers import Caller
+from web.programs import for_programs, for_providers
 from web.session import Guests, new_guest
 from web.sign_in_cookies import SignInCookies
 from web.visitors import place
 
 log = logging.getLogger(__name__)
-API = "/api/"
-_SLASHES = re.compile("/{2,}")
+replace = msgspec.structs.replace
 # The same for everybody, asked for by the dozen, or asked for by monitors: nobody has to be known.
 _ANYBODY = ("/static/", "/health", "/ready", "/metrics", "/favicon.ico", "/robots.txt", "/manifest.", "/sw.js")
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
@@ -33,8 +35,13 @@ class Authentication:
     body is passed on piece by piece, as it comes.
     """
 
-    def __init__(self, app: ASGIApp, sign_ins: SignIns, guests: Guests, cookies: SignInCookies) -> None:
+    def __init__(
+        self, app: ASGIApp, sign_ins: SignIns, guests: Guests, cookies: SignInCookies,
+        counted_as: Callable[[User], User],
+    ) -> None:  # fmt: skip
+        """`counted_as` returns a user with the role that their membership gives; it waits for the store."""
         self._app, self._sign_ins, self._guests, self._cookies = app, sign_ins, guests, cookies
+        self._counted_as = counted_as
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != ScopeType.HTTP or scope["path"].startswith(_ANYBODY):
@@ -45,7 +52,9 @@ class Authentication:
         scope["state"] = state
         changed: list[Cookie] = []
         try:
-            if _one_slash(scope["path"]).startswith(API):
+            if for_providers(scope["path"]):
+                state["caller"] = Caller(new_guest())  # who sends it says a signature, whatever else comes along
+            elif for_programs(scope["path"]):
                 state["caller"] = await self._program(request)
             else:
                 state["caller"], changed = await self._browser(request)
@@ -64,7 +73,7 @@ class Authentication:
         kind, _, token = request.headers.get("authorization", "").partition(" ")
         if kind.lower() != "bearer":
             return Caller(new_guest())
-        return self._caller(await asyncio.to_thread(self._sign_ins.current, token), csrf=False)
+        return self._caller(await asyncio.to_thread(self._known, token), csrf=False)
 
     async def _browser(self, request: AnyConnection) -> tuple[Caller, list[Cookie]]:
         access, refresh = self._cookies.read(request)
@@ -81,10 +90,17 @@ class Authentication:
     def _found(self, access: str, refresh: str, place: Place) -> Signed | Fresh:
         if access:
             try:
-                return self._sign_ins.current(access)
+                return self._known(access)
             except NotAllowed:
                 pass  # it has run out, most often
-        return self._sign_ins.renew(refresh, place.label, place.about)
+        fresh = self._sign_ins.renew(refresh, place.label, place.about)
+        return replace(fresh, signed=self._counted(fresh.signed))
+
+    def _known(self, access: str) -> Signed:
+        return self._counted(self._sign_ins.current(access))
+
+    def _counted(self, signed: Signed) -> Signed:
+        return replace(signed, user=self._counted_as(signed.user))
 
     def _guest(self, request: AnyConnection) -> Caller:
         return Caller(self._guests.identify(request))
@@ -92,11 +108,6 @@ class Authentication:
     def _caller(self, signed: Signed, csrf: bool = True) -> Caller:
         user, session = signed.user, signed.session
         return Caller(user.id, user, session, user.role, self._sign_ins.csrf(session) if csrf else "")
-
-
-def _one_slash(path: str) -> str:
-    """Return the path as the router reads it: `//api/auth/me` is a program's address too, and cookies say nothing."""
-    return _SLASHES.sub("/", path)
 
 
 def _headers(headers: list[tuple[bytes, bytes]], changed: list[Cookie]) -> list[tuple[bytes, bytes]]:

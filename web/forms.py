@@ -45,6 +45,11 @@ class Form:
             raise BadInput("form_bad", field=name)
         return await value.read()
 
+    def filename(self, name: str) -> str:
+        """Return what the sender calls an uploaded file, "" where nothing was uploaded or it has no name."""
+        value = self._fields.get(name)
+        return (value.filename or "") if isinstance(value, UploadFile) else ""
+
     async def close(self) -> None:
         for value in self._fields.values():
             for item in value if isinstance(value, list) else [value]:

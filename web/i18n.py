@@ -1,7 +1,7 @@
 """The reader's language: which it is, and its words.
 
-English msgids, gettext catalogues. The Chinese catalogue is compiled in memory at start, so that there is
-no generated file to forget.
+English msgids, gettext catalogues. The Chinese catalogue is compiled in memory, beside the first pages (Pages.warm),
+so that there is no generated file to forget.
 """
 
 import gettext as _gettext
@@ -54,6 +54,11 @@ def reading(language: Language) -> Iterator[None]:
         yield
     finally:
         _reading.reset(token)
+
+
+def language() -> Language:
+    """Return the language that is being read."""
+    return _reading.get()
 
 
 def gettext(message: str) -> str:

@@ -7,6 +7,7 @@ from litestar.di import NamedDependency
 from litestar.params import FromPath, SkipValidation
 
 from domain.accounts import People
+from domain.knowledge.shelves import Shelves
 from domain.sign_ins import SignIns
 from infra.telemetry import Telemetry
 from infra.wiring import Services
@@ -14,7 +15,6 @@ from web.assets import Assets
 from web.operators import Operators
 from web.render import Pages
 from web.session import Guests
-from web.sign_in_cookies import SignInCookies
 
 # Checked where they are made, not at every request: tests put fakes in their place.
 NeedServices = NamedDependency[SkipValidation[Services]]
@@ -25,7 +25,7 @@ NeedOperators = NamedDependency[SkipValidation[Operators]]
 NeedTelemetry = NamedDependency[SkipValidation[Telemetry]]
 NeedPeople = NamedDependency[SkipValidation[People]]
 NeedSignIns = NamedDependency[SkipValidation[SignIns]]
-NeedCookies = NamedDependency[SkipValidation[SignInCookies]]  # as `sign_in_cookies`: Litestar has its own `cookies`
+NeedShelves = NamedDependency[SkipValidation[Shelves]]
 Guest = NamedDependency[SkipValidation[str]]
 PathId = FromPath[str]
 

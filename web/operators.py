@@ -2,7 +2,6 @@
 
 import hashlib
 import hmac
-import ipaddress
 import secrets
 import time
 from collections import OrderedDict, deque
@@ -15,9 +14,11 @@ from litestar import Request
 from litestar.datastructures import Cookie
 
 from domain.errors import NotFound, TooMany
+from domain.places import loopback
 from infra.config import Config
 from web import cookies
 from web.callers import Caller
+from web.visitors import place
 
 NAME = "operator"
 SESSION_S = 12 * 3600
@@ -90,7 +91,7 @@ class Operators:
 
     def _tries(self, request: AnyRequest) -> deque[float]:
         """Return when this address sent wrong keys lately."""
-        who = _address(request.client.host if request.client else "")
+        who = place(request).network  # what one person cannot change at will
         tries = self._wrong.setdefault(who, deque(maxlen=TRIES))
         self._wrong.move_to_end(who)
         while len(self._wrong) > ADDRESSES:
@@ -122,24 +123,6 @@ def at_the_machine(config: Config, request: AnyRequest) -> bool:
     except ValueError:
         return False
     return loopback(request.client.host if request.client else "") and loopback(host)
-
-
-def loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _address(host: str) -> str:
-    """Return what one person cannot change at will: of IPv6, the network."""
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    return str(address) if address.version == 4 else str(ipaddress.ip_network((address, 64), strict=False))
 
 
 def _digest(key: str) -> bytes:

@@ -9,10 +9,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from litestar import Request, Response
 
 from domain.chat import Message
-from domain.persona import Language
+from domain.persona import LANGUAGES, Language
+from web import attachments
 from web.assets import Assets
 from web.callers import Caller
-from web.i18n import HTML_LANG, choose, gettext, ngettext, reading
+from web.citations import pages_of
+from web.i18n import HTML_LANG, catalogue, choose, gettext, ngettext, reading
+from web.visitors import device_words
 
 TEMPLATES = Path(__file__).parent / "templates"
 HTML = "text/html"
@@ -22,6 +25,7 @@ SHARED = {
     "cache-control": "public, max-age=0, s-maxage=300, stale-while-revalidate=3600",
     "vary": "Accept-Language, Cookie",
 }
+SOON = ("base", "parts/", "gallery/", "character/", "room/", "errors/")
 Theme = Literal["light", "dark", "auto"]
 THEMES: tuple[Theme, ...] = ("light", "dark", "auto")
 
@@ -70,6 +74,11 @@ class Pages:
             gettext, ngettext, newstyle=True
         )
         self._environment.globals["cues_of"] = cues_of
+        self._environment.globals["pages_of"] = pages_of
+        self._environment.globals["facts_of"] = attachments.facts
+        self._environment.globals["reason_of"] = attachments.reason
+        self._environment.globals["device_words"] = device_words
+        self._environment.globals["may_mend"] = attachments.may_mend
 
     def ui(self, request: Request[Any, Any, Any], shared: bool = False) -> Ui:
         caller = None if shared else (request.scope.get("state") or {}).get("caller")
@@ -81,6 +90,14 @@ class Pages:
             self.assets,
             caller,
         )
+
+    def warm(self) -> None:
+        """Compile every template and catalogue, so that no first reader and no stream waits for it. About a second."""
+        for language in LANGUAGES:
+            catalogue(language)
+        # What people see first, first; admins and operators last.
+        for name in sorted(self._environment.list_templates(), key=lambda name: not name.startswith(SOON)):
+            self._environment.get_template(name)
 
     def html(self, template: str, ui: Ui, **context: object) -> str:
         with reading(ui.language):

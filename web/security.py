@@ -70,27 +70,25 @@ class Shield:
         await self._app(scope, receive, shielded)
 
 
-def same_origin(public_url: str) -> Any:
-    """Return a guard: only our own pages may change anything.
+def same_origin(request: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """A guard: only our own pages may change anything.
 
     Browsers say where a request comes from (Sec-Fetch-Site; Origin where that is missing, on plain http).
     What says neither is no browser, and carries no visitor's cookie.
     """
-    ours = urlsplit(public_url).netloc.lower()
-
-    def guard(request: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
-        if request.scope.get("method", "GET") in _SAFE:
-            return
-        site = request.headers.get("sec-fetch-site")
-        if site is not None:
-            if site not in ("same-origin", "none"):
-                raise NotAllowed("cross_site")
-            return
-        origin = request.headers.get("origin")
-        if origin is not None and _host(origin) not in {request.headers.get("host", "").lower(), ours} - {""}:
+    if request.scope.get("method", "GET") in _SAFE:
+        return
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        if site not in ("same-origin", "none"):
             raise NotAllowed("cross_site")
-
-    return guard
+        return
+    origin = request.headers.get("origin")
+    if origin is None:
+        return
+    ours = _host(request.app.state["services"].config.public_url)
+    if _host(origin) not in {request.headers.get("host", "").lower(), ours} - {""}:
+        raise NotAllowed("cross_site")
 
 
 def known_ids(request: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
@@ -98,6 +96,11 @@ def known_ids(request: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) 
     for name, value in request.path_params.items():
         if name != "file" and not (_TOKEN if name == "token" else _ID).match(str(value)):
             raise NotFound("page_gone")
+
+
+def is_id(text: str) -> bool:
+    """Tell whether this could be an id of ours, for ids that do not stand in the address."""
+    return _ID.match(text) is not None
 
 
 def _host(origin: str) -> str:

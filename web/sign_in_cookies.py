@@ -9,10 +9,10 @@ from litestar.datastructures import Cookie
 
 from domain.errors import NotAllowed
 from domain.jwt_tokens import ACCESS
+from domain.places import loopback
 from domain.sign_ins import Fresh
 from infra.config import Config
 from web import cookies
-from web.operators import loopback
 
 AnyConnection = ASGIConnection[Any, Any, Any, Any]
 ACCESS_COOKIE, REFRESH_COOKIE = "at", "rt"

@@ -4,14 +4,17 @@ import asyncio
 import base64
 import logging
 from collections.abc import AsyncGenerator, Callable
+from datetime import UTC, datetime
 from typing import Protocol
 
 import msgspec
 from litestar.response import Stream
 
 from domain.audio import SPOKEN_RATE
-from domain.events import LAST, Began, Done, Event, Failed, Heard, Said, Sound, Unheard
-from web.errors import words
+from domain.events import LAST, Began, Cited, Done, Event, Failed, Heard, Said, Sound, Spent, Unheard
+from web.error_words import words
+from web.met import PlanOf, met
+from web.presence import Presence
 from web.render import Pages, Ui
 
 log = logging.getLogger(__name__)
@@ -47,15 +50,16 @@ class Encoder:
     rare resume would double the memory of every turn: so each stream encodes for itself.
     """
 
-    def __init__(self, pages: Pages, ui: Ui) -> None:
-        self._pages = pages
-        self._ui = ui
+    def __init__(self, pages: Pages, ui: Ui, plan_of: PlanOf = lambda _: None, chat_id: str = "") -> None:
+        self._pages, self._ui, self._plan_of, self._chat_id = pages, ui, plan_of, chat_id
         self._of: dict[type[Event], Callable[..., bytes]] = {
             Began: self._began,
             Heard: self._heard,
             Unheard: self._unheard,
+            Cited: self._cited,
             Said: self._said,
             Sound: self._sound,
+            Spent: self._spent,
             Done: self._done,
             Failed: self._failed,
         }
@@ -75,16 +79,24 @@ class Encoder:
         return _named(b"turn", {"turn": event.turn, "rate": SPOKEN_RATE})
 
     def _heard(self, event: Heard) -> bytes:
-        return self._html("room/_heard.html", message=event.message)
+        return self._html("room/_heard.html", message=event.message, attachments=event.attachments)
 
     def _unheard(self, event: Unheard) -> bytes:
         return self._html("room/_unheard.html", text=event.text) + b"\n" + _named(b"unheard", {"text": event.text})
+
+    def _cited(self, event: Cited) -> bytes:
+        return self._html("room/_cited.html", turn=event.turn, sources=event.sources, chat_id=self._chat_id)
 
     def _said(self, event: Said) -> bytes:
         return _named(b"cue", {"piece": event.piece, "text": event.text, "start_ms": event.start_ms})
 
     def _sound(self, event: Sound) -> bytes:
         return b"event: audio\ndata: %s\n" % base64.b64encode(event.audio.pcm)
+
+    def _spent(self, event: Spent) -> bytes:
+        shown = met(event.code, event.detail, self._ui.language, datetime.now(UTC), self._plan_of)
+        html = self._pages.html("membership/_met.html", self._ui, met=shown)
+        return _named(b"spent", {"code": event.code, "message": shown.message, "html": html})
 
     def _done(self, event: Done) -> bytes:
         message = event.message
@@ -98,6 +110,7 @@ class Encoder:
                 "interrupted": event.interrupted,
                 "ms": event.ms,
                 "receipt": event.receipt,
+                "left": event.left,
             },
         )
 
@@ -118,28 +131,44 @@ def _named(name: bytes, data: object) -> bytes:
 
 
 async def messages(
-    turn: Followed, after: int, encoder: Encoder, watch: Watch, guest: str
+    turn: Followed, after: int, encoder: Encoder, watch: Watch, guest: str, presence: Presence | None = None
 ) -> AsyncGenerator[bytes, None]:
     """Yield the turn's events from `after` + 1 on. Being closed only detaches: the turn has its own task.
+
+    Whoever is signed out meanwhile gets one more event, which says so, and none of what was to come.
 
     A pause of the turn is bridged by leaving its log and coming back to it, since following is free
     and a pending `anext` cannot be kept waiting without a task of its own.
     """
     watch.opened()
+    if presence is not None:
+        presence.opened()
     whole = False
     events = turn.events(after)
     try:
         while True:
+            number = after
             try:
-                async with asyncio.timeout(HEARTBEAT_S):
-                    after, event = await anext(events)
+                async with asyncio.timeout(HEARTBEAT_S) if presence is None else presence.limit(HEARTBEAT_S):
+                    number, event = await anext(events)
             except TimeoutError:
                 events = turn.events(after)
-                yield b": still here\n\n"
-                continue
+                if presence is None or not presence.over:
+                    yield b": still here\n\n"
             except StopAsyncIteration:
                 whole = True
                 return
+            if presence is not None:
+                await presence.look()
+                if presence.over:
+                    whole = True
+                    gone = Failed("signed_out", {}, False)
+                    watch.ended(gone, turn.id, guest)
+                    yield encoder.encode(after + 1, gone)
+                    return
+            if number == after:
+                continue
+            after = number
             if isinstance(event, LAST):
                 whole = True
                 watch.ended(event, turn.id, guest)
@@ -148,11 +177,15 @@ async def messages(
         # Nothing is awaited here: a cancelled stream is cancelled again at every await. The log's own
         # generator awaits nothing when it ends either, and goes with this frame.
         watch.closed(whole=whole)
+        if presence is not None:
+            presence.closed()
 
 
-def event_stream(turn: Followed, after: int, encoder: Encoder, watch: Watch, guest: str) -> Stream:
+def event_stream(
+    turn: Followed, after: int, encoder: Encoder, watch: Watch, guest: str, presence: Presence | None = None
+) -> Stream:
     return Stream(
-        messages(turn, after, encoder, watch, guest),
+        messages(turn, after, encoder, watch, guest, presence),
         media_type="text/event-stream",
         headers=HEADERS,
         status_code=200,

@@ -6,6 +6,7 @@ from typing import Any
 from litestar.connection import ASGIConnection
 
 from domain.places import Place
+from web.i18n import gettext
 
 # The order counts: every browser names those it descends from.
 _BROWSERS = (
@@ -38,6 +39,14 @@ def device(request: ASGIConnection[Any, Any, Any, Any]) -> str:
         program = _PROGRAM.match(said)
         browser = program[0] if program and not said.startswith("Mozilla") else "?"
     return f"{browser} on {system}" if system else browser
+
+
+def device_words(device: str) -> str:
+    """Return it in the language that is read, "" where nothing is known of it."""
+    browser, on, system = device.rpartition(" on ")
+    if not on or system not in {name for name, _ in _SYSTEMS}:
+        return "" if device == "?" else device
+    return system if browser == "?" else gettext("%(browser)s on %(system)s") % {"browser": browser, "system": system}
 
 
 def address(request: ASGIConnection[Any, Any, Any, Any]) -> str:

@@ -18,16 +18,9 @@ from sqlalchemy import (
     UniqueConstraint,
 )
 
-from db.tables.types import TABLE_OPTIONS, Moment, Name, Words
+from db.tables.types import NAMES, TABLE_OPTIONS, Moment, Name, Words
 
-metadata = MetaData(
-    naming_convention={
-        "pk": "pk_%(table_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-    }
-)
+metadata = MetaData(naming_convention=NAMES)
 
 chats = Table(
     "chats",
@@ -78,6 +71,7 @@ messages = Table(
     Column("interrupted", Boolean, nullable=False),
     Column("cues", Words),  # JSON, a list of domain.chat.Cue
     Column("receipt", Words),  # JSON, a domain.chat.Receipt
+    Column("sources", Words),  # JSON, a domain.chat.Sourced
     UniqueConstraint("id"),
     **TABLE_OPTIONS,
 )

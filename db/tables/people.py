@@ -46,7 +46,7 @@ pendings = Table(
     Column("email_folded", String(254), nullable=False),
     Column("body", Words, nullable=False),  # JSON, a domain.people.Pending
     Column("expires_at", Moment, nullable=False),
-    UniqueConstraint("email_folded"),
+    Index(None, "email_folded"),  # several may wait for one address; the first that is confirmed gets it
     Index(None, "expires_at"),
     **TABLE_OPTIONS,
 )
@@ -143,6 +143,7 @@ audit = Table(
     Column("mac", Name, nullable=False),
     Index(None, "action", "seq"),
     Index(None, "actor", "seq"),
+    Index(None, "target", "seq"),
     **TABLE_OPTIONS,
 )
 

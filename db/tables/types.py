@@ -10,6 +10,12 @@ from sqlalchemy import DateTime, Dialect, String, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 NAME_CHARS = 64
+NAMES = {  # of keys and indexes, the same in every database: migrations change them by name
+    "pk": "pk_%(table_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+}
 # InnoDB for foreign keys; a binary collation, since MySQL's usual ones hold "aB" and "Ab" for one key.
 TABLE_OPTIONS: dict[str, Any] = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4", "mysql_collate": "utf8mb4_bin"}
 
@@ -22,6 +28,26 @@ class Name(TypeDecorator[str]):
 
     def __init__(self) -> None:
         super().__init__(NAME_CHARS)
+
+
+class Plain(TypeDecorator[str]):
+    """ASCII text of at most `length` characters that is sorted byte by byte everywhere, as Python sorts it."""
+
+    impl = String
+    cache_ok = True
+
+    def __init__(self, length: int) -> None:
+        self.length = length
+        super().__init__(length)
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[str]:
+        if dialect.name == "postgresql":  # else it sorts by the rules of the server's language
+            return dialect.type_descriptor(String(self.length, collation="C"))
+        if dialect.name == "mysql":  # one byte a character: an index holds 3,072 bytes there
+            from sqlalchemy.dialects.mysql import VARCHAR
+
+            return dialect.type_descriptor(VARCHAR(self.length, charset="ascii", collation="ascii_bin"))
+        return dialect.type_descriptor(String(self.length))
 
 
 class Words(TypeDecorator[str]):

@@ -52,14 +52,8 @@ class HibariTts:
             self._driven = open_bytes(driven(own), threads)
 
     def speak(self, text: str, voice: Voice, language: Language, stop: threading.Event) -> Iterator[Audio]:
-        for part, pause in sound.parts(self._english.phonemes(text), MAX_TOKENS, MAX_TOKENS):
-            samples = self.render(part, voice, stop)
-            if stop.is_set():
-                return
-            yield from sound.chunks(samples)
-            yield from sound.chunks(sound.silence(pause / voice.pace))
-        if not stop.is_set():
-            yield from sound.chunks(sound.silence(sound.pause_after(text, voice.pace)))
+        parts = sound.parts(self._english.phonemes(text), MAX_TOKENS, MAX_TOKENS)
+        return sound.spoken(parts, lambda part: self.render(part, voice, stop), text, voice.pace, stop)
 
     def render(self, phonemes: str, voice: Voice, stop: threading.Event) -> Samples:
         """Return the trimmed and evened sound of one part; empty when stopped."""

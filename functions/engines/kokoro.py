@@ -38,14 +38,8 @@ class KokoroTts:
             self._styles: dict[str, NDArray[np.float32]] = {n: styles[n].astype(np.float32) for n in styles.files}
 
     def speak(self, text: str, voice: Voice, language: Language, stop: threading.Event) -> Iterator[Audio]:
-        for phonemes, pause in sound.parts(self.phonemes(text, language), FIRST_TOKENS, MAX_TOKENS):
-            samples = self.render(phonemes, voice, stop)
-            if stop.is_set():
-                return
-            yield from sound.chunks(samples)
-            yield from sound.chunks(sound.silence(pause / voice.pace))
-        if not stop.is_set():
-            yield from sound.chunks(sound.silence(sound.pause_after(text, voice.pace)))
+        parts = sound.parts(self.phonemes(text, language), FIRST_TOKENS, MAX_TOKENS)
+        return sound.spoken(parts, lambda part: self.render(part, voice, stop), text, voice.pace, stop)
 
     def phonemes(self, text: str, language: Language) -> str:
         said = []

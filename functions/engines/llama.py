@@ -47,13 +47,11 @@ REPLY, PREPARE, CHORE = range(3)  # levels of the turnstile
 
 
 class Cost(msgspec.Struct, frozen=True):
-    """What a call cost: prompt tokens found in the cache and read anew, tokens written; ms."""
+    """What a call cost: prompt tokens found in the cache and read anew, tokens written."""
 
     cached: int = 0
     read: int = 0
     written: int = 0
-    read_ms: float = 0.0
-    written_ms: float = 0.0
 
 
 class _TooLong(RuntimeError):
@@ -205,9 +203,7 @@ def _read_through(path: Path) -> None:
 
 
 def _cost(timings: dict[str, Any]) -> Cost:
-    return Cost(
-        timings["cache_n"], timings["prompt_n"], timings["predicted_n"], timings["prompt_ms"], timings["predicted_ms"]
-    )
+    return Cost(timings["cache_n"], timings["prompt_n"], timings["predicted_n"])
 
 
 def _serve(path: Path, threads: int, context: int) -> Any:

@@ -5,6 +5,7 @@ their refusals and remembered: a parameter that is not taken is left out from th
 """
 
 import asyncio
+import base64
 import logging
 from typing import Any
 
@@ -83,6 +84,7 @@ class Endpoint:
         )
         self._model = model
         self._refused: set[str] = set()
+        self._blind = False  # it has refused a picture: from then on it gets words only
         self.gap_s = gap_s
         self.errors = (openai.OpenAIError,)
 
@@ -103,7 +105,7 @@ class Endpoint:
                     continue
                 return reply, words
             except self.errors as error:
-                if self._learns(error):
+                if self._learns(error) or self._learns_blindness(error, prompt):
                     continue
                 failed = self.failure(error)
             except EndpointFailed as error:
@@ -120,8 +122,10 @@ class Endpoint:
             await asyncio.sleep(BACKOFF_S * 2 ** (tries - 1 - left))
 
     async def _ask(self, prompt: Prompt) -> Any:
-        messages: list[dict[str, str]] = [{"role": "system", "content": prompt.system}]
+        messages: list[dict[str, Any]] = [{"role": "system", "content": prompt.system}]
         messages += [{"role": line.role, "content": line.text} for line in prompt.lines]
+        if prompt.images and not self._blind:
+            messages[-1]["content"] = _with_images(messages[-1]["content"], prompt.images)
         more: dict[str, Any] = {
             "max_tokens": prompt.max_tokens,
             "temperature": prompt.temperature,
@@ -149,6 +153,15 @@ class Endpoint:
                 return True
         return False
 
+    def _learns_blindness(self, error: Exception, prompt: Prompt) -> bool:
+        """Whether what was refused had pictures in it. Servers say so in many ways: it is tried once without."""
+        refused = isinstance(error, self._openai.BadRequestError | self._openai.UnprocessableEntityError)
+        if not refused or not prompt.images or self._blind:
+            return False
+        self._blind = True
+        log.warning("the LLM endpoint takes no pictures (LLM_SEES=0 is for it): it gets their words only")
+        return True
+
     def failure(self, error: Exception) -> EndpointFailed:
         o = self._openai
         status = getattr(error, "status_code", None)
@@ -160,6 +173,12 @@ class Endpoint:
             passing=passing or type(error) is o.APIError,
             about_request=isinstance(error, o.BadRequestError | o.UnprocessableEntityError),
         )
+
+
+def _with_images(text: str, images: tuple[bytes, ...]) -> list[dict[str, Any]]:
+    """Return a message's parts: the pictures first, so that the words are the last thing read."""
+    urls = [f"data:image/jpeg;base64,{base64.b64encode(image).decode()}" for image in images]
+    return [*({"type": "image_url", "image_url": {"url": url}} for url in urls), {"type": "text", "text": text}]
 
 
 _closing: set[asyncio.Task[None]] = set()

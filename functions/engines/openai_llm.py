@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 FIRST_TOKEN_S = 20.0  # all tries together, those at the second provider too
 FIRST_SHARE = 0.4  # of that time, which the first provider gets while there is a second
 GAP_S = 20.0
+IMAGE_TOKENS = 1_000  # of one of 1,024 pixels, as most count; the endpoint's own count replaces it
 LONGEST = 24  # characters per token asked for; an endpoint that ignores the limit is cut off there
 
 
@@ -73,6 +74,7 @@ class OpenAiLlm:
             async with asyncio.timeout(self._first_token_s):
                 reply, delta = await self._begin(prompt)
             meter.tokens_in = tokens(prompt.system) + sum(tokens(line.text) for line in prompt.lines)
+            meter.tokens_in += IMAGE_TOKENS * len(prompt.images)
             said = 0.0
             while delta is not None and characters <= prompt.max_tokens * LONGEST:
                 if delta:

@@ -93,6 +93,8 @@ def vector(text: str, size: int) -> Vector:
 class ScriptedTranscriber:
     async def transcribe(self, speech: Audio, language: Language, meter: Meter | None = None) -> Transcript:
         done = _now() + ASR_S
+        if meter is not None:
+            meter.audio_ms = speech.ms
         samples = np.frombuffer(speech.pcm, "<i2")
         silent = not len(samples) or max(int(samples.max()), -int(samples.min())) < SILENCE * 32768
         await _until(done)
@@ -124,7 +126,10 @@ class ScriptedSpeaker:
         start = _now() + FIRST_SOUND_S
         for n in range(chunks(text)):
             await _until(start + n * CHUNK_S * RTF)
-            yield self._chunks[n % len(self._chunks)]
+            sound = self._chunks[n % len(self._chunks)]
+            if meter is not None:
+                meter.audio_ms += sound.ms
+            yield sound
 
 
 class ScriptedEmbedder:

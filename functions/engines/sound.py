@@ -3,7 +3,8 @@
 All sound here is float32 at 24 kHz.
 """
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -124,3 +125,20 @@ def parts(phonemes: str, first: int, limit: int) -> Iterator[tuple[str, float]]:
         most = limit
     if phonemes:
         yield phonemes, 0.0
+
+
+def spoken(
+    parts: Iterable[tuple[str, float]], render: Callable[[str], Samples], text: str, pace: float, stop: threading.Event
+) -> Iterator[Audio]:
+    """Yield the sound of parts one after the other, with their pauses and the one that the end of `text` asks for.
+
+    Nothing more comes once `stop` is set; `render` may then return anything.
+    """
+    for part, pause in parts:
+        samples = render(part)
+        if stop.is_set():
+            return
+        yield from chunks(samples)
+        yield from chunks(silence(pause / pace))
+    if not stop.is_set():
+        yield from chunks(silence(pause_after(text, pace)))

@@ -19,6 +19,7 @@ from domain.persona import Language
 from domain.ports import Transcript
 from functions.engines.mel import FRAMES_PER_S, log_mel
 from functions.engines.voiced import VoiceGate
+from functions.engines.wide_marks import widen
 
 FLOOR_FRAMES, MARGIN_FRAMES, WINDOW_FRAMES = 700, 150, 3000
 TOKENS_PER_S, FIRST_TOKENS = 9, 8  # nobody speaks faster: more is a loop
@@ -95,7 +96,7 @@ class WhisperAsr:
             got = self._write(encoded, language, seconds, BEAMS)
         if got.loops:
             got = self._write(encoded, language, seconds, BEAMS, no_repeat_ngram_size=3)
-        text = self._simplify(got.text) if language == "zh" else got.text
+        text = widen(self._simplify(got.text)) if language == "zh" else got.text
         if (got.silence > NO_SPEECH and got.sure < MUMBLE) or got.sure < NONSENSE or invented(text, got.sure):
             return "", language
         return text, language

@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import secrets
 import shlex
 import signal
 import sys
@@ -20,6 +21,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+from functions.door import SECRET, SETTING
 from infra.local.faults import SETTING as FAULTS_SETTING
 from infra.local.faults import Faults
 from infra.local.plane import Plane
@@ -75,12 +77,23 @@ async def plane_of(options: argparse.Namespace) -> AsyncIterator[Plane]:
             plane = await stack.enter_async_context(opening)
         except (OSError, ValueError) as error:  # a port that is taken, a file of secrets that cannot be read
             raise SystemExit(f"the local plane cannot start: {error}") from error
+        worker_key(plane)
         for module in options.deploy:
             try:
                 await deploy(plane, module)
             except CannotDeploy as error:
                 raise SystemExit(str(error)) from error
         yield plane
+
+
+def worker_key(plane: Plane) -> dict[str, str]:
+    """Return the variable by which Parley's functions know their callers; its secret is made where there is none.
+
+    The functions and whoever calls them have it from here: the environment's if it has one, else one for this plane.
+    """
+    key = os.environ.get(SETTING) or secrets.token_urlsafe(48)
+    kept: dict[str, str] = plane.parts["secrets"].kept(SECRET, {SETTING: key})
+    return {SETTING: kept.get(SETTING) or key}
 
 
 async def deploy(plane: Plane, module: str) -> None:
@@ -107,7 +120,7 @@ def client_environment(plane: Plane) -> dict[str, str]:
 async def up(options: argparse.Namespace) -> int:
     """Keep a plane running until it is interrupted."""
     async with plane_of(options) as plane:
-        for name, value in plane.client_env().items():
+        for name, value in (plane.client_env() | worker_key(plane)).items():
             print(f"export {name}={shlex.quote(value)}", flush=True)  # noqa: T201 - this is its output
         if plane.dashboard_url:
             print(f"# dashboard: {plane.dashboard_url}", flush=True)  # noqa: T201
@@ -123,7 +136,8 @@ async def run(options: argparse.Namespace) -> int:
     async with plane_of(options) as plane:
         if plane.dashboard_url:
             print(f"local Modal: {plane.dashboard_url}", file=sys.stderr, flush=True)  # noqa: T201
-        process = await asyncio.create_subprocess_exec(*argv, env=client_environment(plane) | {"RUNTIME": "local"})
+        env = client_environment(plane) | worker_key(plane) | {"RUNTIME": "local"}
+        process = await asyncio.create_subprocess_exec(*argv, env=env)
         try:
             return await process.wait()
         except asyncio.CancelledError:

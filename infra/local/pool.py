@@ -160,7 +160,7 @@ class PoolState(Roster):
 
     def _spare(self) -> int:
         """Containers without inputs that neither the queue nor the buffer asks for; negative: so many lack."""
-        buffer = self.limits.buffer_containers if self._queue or self._where else 0
+        buffer = self.limits.buffer_containers if self.active else 0
         return len(self._idle) + len(self._starting) - self._needed() - buffer
 
     def _lacking(self, spare: int, up: int) -> int:
@@ -205,7 +205,7 @@ class PoolState(Roster):
 
         Else a buffer would end with every turn and start cold with the next one.
         """
-        if self.limits.buffer_containers and not (self._queue or self._where):
+        if self.limits.buffer_containers and not self.active:
             held = [name for name in self._idle if self._expiry(name) <= now]
             for name in held[-self.limits.buffer_containers :]:
                 self._containers[name].since = now

@@ -38,6 +38,11 @@ class Secrets:
         overwrite = api_pb2.OBJECT_CREATION_TYPE_CREATE_OVERWRITE_IF_EXISTS
         return self._secrets.open(name, environment, overwrite, lambda _: dict(variables)).id
 
+    def kept(self, name: str, variables: Variables, environment: str = ENVIRONMENT) -> Variables:
+        """Return what a named secret holds, making it of these variables if there is none yet."""
+        missing_is_made = api_pb2.OBJECT_CREATION_TYPE_CREATE_IF_MISSING
+        return self._secrets.open(name, environment, missing_is_made, lambda _: dict(variables)).value
+
     def variables(self, secret_ids: list[str]) -> Variables:
         """Return the environment that these secrets make together, later ones winning."""
         merged: Variables = {}

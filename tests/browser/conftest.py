@@ -9,28 +9,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, expect, sync_playwright
 
 from tests.bench.server import Server, serving
 from tests.browser.room import PATIENCE_MS, Room
-from tests.browser.voices import Samples, cough, silence, speech, write
+from tests.browser.voices import Samples, silence, speech, write
 
 HERE = Path(__file__).parent
+expect.set_options(timeout=PATIENCE_MS)  # five seconds are its own default, and no patience at all
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
-# What the microphone hears. Nothing loops, and the silence at the end outlasts every story.
+# What the microphone hears. Nothing loops, and the silence at the end outlasts every story. Whoever speaks at a moment
+# of the story rather than of the recording takes the quiet one, and Room.speak.
 MICROPHONES: dict[str, tuple[Samples, ...]] = {
-    "question": (silence(1.5), speech(1.6), silence(40)),
-    "question after the greeting": (silence(7), speech(1.6), silence(30)),
-    "question, cough, interruption": (
-        silence(2),
-        speech(1.5),
-        silence(2.8),
-        cough(),
-        silence(1.4),
-        speech(1.5),
-        silence(30),
-    ),
-    "two questions": (silence(2.5), speech(1.2), silence(2.5), speech(1.2), silence(30)),
+    "question": (silence(2.5), speech(1.6), silence(60)),
+    "quiet": (silence(60),),
 }
 
 
@@ -57,9 +49,9 @@ class Browsers:
         return browser
 
 
-def probe(measured: bool) -> str:
-    """Return the script that watches every page; `measured`: sound too, which needs `bypass_csp`."""
-    script = (HERE / "probe.js").read_text("utf-8")
+def probe(measured: bool, spoken: bool) -> str:
+    """Return the script that watches every page; `measured`: sound too, with `bypass_csp`; `spoken`: for Room.speak."""
+    script = (HERE / "probe.js").read_text("utf-8").replace("/* spoken */ false", json.dumps(spoken))
     worklet = json.dumps((HERE / "probe-worklet.js").read_text("utf-8")) if measured else "null"
     return script.replace("/* probe-worklet.js */ null", worklet)
 
@@ -67,10 +59,12 @@ def probe(measured: bool) -> str:
 class Visitor:
     """Somebody with a browser. What the pages complain about is kept, and nothing may be left unexplained."""
 
-    def __init__(self, browser: Browser, url: str, options: dict[str, Any], measured: bool, allowed: str) -> None:
+    def __init__(
+        self, browser: Browser, url: str, options: dict[str, Any], measured: bool, allowed: str, spoken: bool = False
+    ) -> None:
         self.context: BrowserContext = browser.new_context(base_url=url, bypass_csp=measured, **options)
         self.context.set_default_timeout(PATIENCE_MS)
-        self.context.add_init_script(probe(measured))
+        self.context.add_init_script(probe(measured, spoken))
         self.problems: list[str] = []
         self._allowed = re.compile(allowed) if allowed else None
         self.context.on("console", self._console)
@@ -101,7 +95,14 @@ class Visitor:
 
 @pytest.fixture(scope="package")
 def server() -> Iterator[Server]:
-    with serving(ENGINES="scripted") as running:
+    with serving(ENGINES="scripted", ARGON2="64,1,1") as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def slow_server() -> Iterator[Server]:
+    """The same, but a reply takes 12 seconds: for those who must not miss it."""
+    with serving(module="tests.slow", ENGINES="scripted") as running:
         yield running
 
 
@@ -116,7 +117,7 @@ def browsers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browsers]:
 def visitor(server: Server, browsers: Browsers) -> Iterator[Callable[..., Visitor]]:
     """Return a function that brings in a visitor: visitor("question", locale="zh-CN").
 
-    `measured` stories know all sound that passed; the others live under the pages' content security policy.
+    `measured` and "quiet" stories know all sound that passed; the others live under the pages' content security policy.
     `may_say` is a pattern for the errors that the story provokes itself; any other fails it at its end.
     """
     here: list[Visitor] = []
@@ -131,7 +132,8 @@ def visitor(server: Server, browsers: Browsers) -> Iterator[Callable[..., Visito
         **options: Any,
     ) -> Visitor:
         options = {"locale": "en-GB", "permissions": ["microphone"] if allow else [], **options}
-        one = Visitor(browsers.hearing(microphone), url, options, measured, may_say)
+        spoken = microphone == "quiet"
+        one = Visitor(browsers.hearing(microphone), url, options, measured or spoken, may_say, spoken)
         here.append(one)
         return one
 

@@ -38,15 +38,28 @@
     return connect.call(this, target, ...more);
   };
 
-  // A clone of the track, which hears on while the page has muted its own
+  // A clone of the track, which hears on while the page has muted its own. Where the story speaks (seen.speak), what it
+  // says is mixed into what the page hears.
+  const spoken = /* spoken */ false;
   const ask = navigator.mediaDevices?.getUserMedia.bind(navigator.mediaDevices);
   if (ask) {
     navigator.mediaDevices.getUserMedia = async (constraints) => {
       const stream = await ask(constraints);
       const context = new AudioContext();
       await addModule.call(context.audioWorklet, module);
-      listen(context.createMediaStreamSource(stream.clone()), seen.mic, { floor: 0.02, gap: 0.3 });
-      return stream;
+      const heard = context.createGain();
+      connect.call(context.createMediaStreamSource(stream.clone()), heard);
+      listen(heard, seen.mic, { floor: 0.02, gap: 0.3 });
+      if (!spoken) return stream;
+      const mixed = context.createMediaStreamDestination();
+      connect.call(heard, mixed);
+      seen.speak = async (base64) => {
+        const wav = Uint8Array.from(atob(base64), (letter) => letter.charCodeAt(0));
+        const source = new AudioBufferSourceNode(context, { buffer: await context.decodeAudioData(wav.buffer) });
+        connect.call(source, heard);
+        source.start();
+      };
+      return mixed.stream;
     };
   }
 })();

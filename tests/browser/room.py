@@ -1,5 +1,6 @@
 """The room as a person uses it, and what the probes of probe.js have seen in it."""
 
+import base64
 import json
 import re
 from typing import Any
@@ -7,10 +8,13 @@ from typing import Any
 from playwright.sync_api import Locator, Page, expect
 from playwright.sync_api import TimeoutError as TookTooLong
 
+from tests.browser.voices import Samples, wav
+
 PATIENCE_MS = 30_000
 # Returns the first event from `at` on that fits, with its place
-FIND = """([at, name, state]) => {
-  const i = seen.events.findIndex((e, n) => n >= at && e.name === name && (!state || e.detail.state === state));
+FIND = """([at, name, state, turn]) => {
+  const fits = ({ detail }) => (!state || detail.state === state) && (!turn || detail.turn === turn);
+  const i = seen.events.findIndex((e, n) => n >= at && e.name === name && fits(e));
   return i < 0 ? null : { i, ...seen.events[i] };
 }"""
 
@@ -25,11 +29,13 @@ class Room:
 
     # -- what happens ------------------------------------------------------------------------------
 
-    def wait(self, name: str, state: str = "") -> dict[str, Any]:
+    def wait(self, name: str, state: str = "", *, turn: str = "") -> dict[str, Any]:
+        """Wait for an event, of this turn where one is named: the end of an earlier one may still be on its way."""
+        wanted = [self._at, name, state, turn]
         try:
-            found = self.page.wait_for_function(FIND, arg=[self._at, name, state], polling=50, timeout=PATIENCE_MS)
+            found = self.page.wait_for_function(FIND, arg=wanted, polling=50, timeout=PATIENCE_MS)
         except TookTooLong as error:
-            raise AssertionError(f"{name} {state} did not come; what came:\n{self.diary()}") from error
+            raise AssertionError(f"{name} {state}{turn} did not come; what came:\n{self.diary()}") from error
         event: dict[str, Any] = found.json_value()
         self._at = event["i"] + 1
         return event
@@ -79,6 +85,10 @@ class Room:
     def tap(self) -> None:
         self.page.locator("#mic").click()
 
+    def speak(self, samples: Samples) -> None:
+        """Say this into the "quiet" microphone, which is open."""
+        self.page.evaluate("wav => seen.speak(wav)", base64.b64encode(wav(samples)).decode())
+
     def write(self, text: str) -> None:
         if self.page.locator("#composer").is_hidden():
             self.page.locator("#show-composer").click()
@@ -113,6 +123,7 @@ class Room:
 
     def wait_captions_move(self) -> None:
         """Wait until some words of the reply are lit, then until more are."""
+        self.page.evaluate("delete window.litBefore")
         self.page.wait_for_function(
             """() => {
               const lit = document.querySelectorAll('#captions-text .said').length;

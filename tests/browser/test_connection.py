@@ -20,6 +20,12 @@ def bad_connection(server: Server) -> Iterator[BadConnection]:
         yield connection
 
 
+@pytest.fixture
+def slow_connection(slow_server: Server) -> Iterator[BadConnection]:
+    with BadConnection(urlsplit(slow_server.url).port or 0) as connection:
+        yield connection
+
+
 def test_a_reply_whose_connection_is_cut_twice_is_heard_whole_and_once(
     visitor: Visitors, bad_connection: BadConnection
 ) -> None:
@@ -43,19 +49,19 @@ def test_a_reply_whose_connection_is_cut_twice_is_heard_whole_and_once(
 
 
 def test_a_question_whose_answer_never_arrived_is_asked_again_and_answered_once(
-    visitor: Visitors, bad_connection: BadConnection
+    visitor: Visitors, slow_connection: BadConnection
 ) -> None:
-    room = visitor(url=bad_connection.url, may_say=CUT).enter()
+    room = visitor(url=slow_connection.url, may_say=CUT).enter()
     before = room.log()
-    bad_connection.cuts.append(Cut(b"text/event-stream", half=False, stay_down=True))
+    slow_connection.cuts.append(Cut(b"text/event-stream", half=False, stay_down=True))
     room.write("Tell me about the sea.")
     room.until("reconnecting")
-    bad_connection.down = False
+    slow_connection.down = False
     room.until("speaking")
     room.page.get_by_role("button", name="Stop speaking").click()
     room.wait("turn-end")
 
-    assert bad_connection.made == 1
+    assert slow_connection.made == 1
     assert room.log()[: len(before) + 1] == [*before, "Tell me about the sea."]
     room.page.reload()
     assert room.log().count("Tell me about the sea.") == 1

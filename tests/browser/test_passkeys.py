@@ -170,11 +170,15 @@ def test_the_same_device_is_not_added_twice(visitor: Visitors, server: Server) -
     expect(page.get_by_role("alert").filter(has_text="holds a passkey of this account already")).to_be_visible()
 
 
-def test_where_passkeys_are_not_good_their_page_says_where(visitor: Visitors, server: Server) -> None:
+def test_where_passkeys_are_not_good_their_page_says_where_and_offers_none(
+    visitor: Visitors, server: Server
+) -> None:
     someone = visitor()
     page = someone.page
     settle(someone.context.request, server, "dora")
     page.goto("/sign-in")
     expect(page.get_by_role("button", name="Sign in with a passkey")).to_be_hidden()
     sign_in(page, "dora", "/account/passkeys")
-    expect(page.get_by_role("alert").filter(has_text=f"Passkeys work at {local(server)} only.")).to_be_visible()
+    expect(page.get_by_text(f"Passkeys work at {local(server)} only.")).to_be_visible()
+    expect(page.get_by_role("button", name="Add a passkey")).to_be_hidden()
+    expect(page.get_by_label("What to call it")).to_be_hidden()

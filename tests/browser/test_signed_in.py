@@ -24,6 +24,13 @@ def house(tmp_path: Path) -> Iterator[tuple[Server, Path]]:
         yield running, tmp_path / "data"
 
 
+@pytest.fixture
+def slow_house(tmp_path: Path) -> Iterator[tuple[Server, Path]]:
+    """Where a reply streams until the test is over."""
+    with serving(tmp_path / "data", module="tests.slow", ENGINES="scripted", ARGON2="64,1,1") as running:
+        yield running, tmp_path / "data"
+
+
 def sign_up(someone: Visitor, url: str, data: Path) -> None:
     ask = someone.context.request
     wish = {"username": "anna", "email": "anna@parley.example", "password": PASSWORD}
@@ -58,7 +65,27 @@ def test_a_person_talks_and_tidies_up_signed_in(visitor: Visitors, house: tuple[
         if row.count():
             break
         page.wait_for_timeout(250)
-    row.get_by_role("button", name="away").click()
-    expect(row).to_contain_text("was put away")
+    row.get_by_role("button", name="Delete").click()
+    expect(row).to_contain_text("was deleted")
     assert refused == []
     assert [cookie["name"] for cookie in someone.context.cookies() if "guest" in cookie["name"]] == []
+
+
+def test_a_reply_is_silent_and_the_page_says_why_when_its_sign_in_ends_elsewhere(
+    visitor: Visitors, slow_house: tuple[Server, Path]
+) -> None:
+    server, data = slow_house
+    someone = visitor(url=server.url)
+    sign_up(someone, server.url, data)
+    page, ask = someone.page, someone.context.request
+    there = ask.post("/api/auth/sign-in", data={"login": "anna", "password": PASSWORD}).json()["access"]
+    page.goto("/characters/socrates")
+    page.locator("form.talk button").first.click()
+    page.wait_for_url("**/chats/*")
+    with page.expect_response(re.compile(r"/turns$")):
+        Room(page).write("Who are you?")
+    ended = ask.post("/api/auth/sessions/end-others", headers={"authorization": f"Bearer {there}"}, data={})
+    assert ended.json() == {"ended": 1}
+    expect(page.locator("#notice")).to_be_visible()
+    expect(page.locator("#notice-text")).to_have_text("You have been signed out. Please sign in again to go on.")
+    expect(page.locator("#notice-retry")).to_be_hidden()

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
+from tests.bench.server import Server
 from tests.browser.conftest import Visitor
 
 pytestmark = pytest.mark.browser
@@ -17,9 +18,9 @@ Visitors = Callable[..., Visitor]
     ids=["denied", "missing"],
 )
 def test_without_a_microphone_the_page_says_why_and_one_writes_instead(
-    visitor: Visitors, microphone: str, allow: bool, words: str
+    visitor: Visitors, slow_server: Server, microphone: str, allow: bool, words: str
 ) -> None:
-    room = visitor(microphone, allow=allow).enter()
+    room = visitor(microphone, allow=allow, url=slow_server.url).enter()
     before = room.log()
     room.tap()
     room.until("error")

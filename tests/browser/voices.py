@@ -42,6 +42,10 @@ def cough() -> Samples:
     return out
 
 
+def wav(*parts: Samples) -> bytes:
+    return Audio.of(np.concatenate(parts), HEARD_RATE).wav()
+
+
 def write(path: Path, *parts: Samples) -> Path:
-    path.write_bytes(Audio.of(np.concatenate(parts), HEARD_RATE).wav())
+    path.write_bytes(wav(*parts))
     return path

@@ -144,7 +144,7 @@ def add(a: int, b: int) -> int:
     return a + b
 
 
-@app.function(timeout=2, startup_timeout=60)
+@app.function(timeout=3, startup_timeout=60)
 def slow(seconds: float) -> str:
     time.sleep(seconds)
     return "in time"
@@ -178,7 +178,7 @@ def every_half_hour() -> None:
 
 @app.cls(max_containers=1)
 class Together:
-    @modal.batched(max_batch_size=4, wait_ms=500)
+    @modal.batched(max_batch_size=4, wait_ms=2_000)  # eight that come together arrive within it
     async def add(self, a: list[int], b: list[int]) -> list[tuple[int, int]]:
         return [(x + y, len(a)) for x, y in zip(a, b, strict=True)]
 
@@ -218,7 +218,7 @@ class Queries:
         Embed(lambda: Reader(8), 384).load()
 
     @modal.method()
-    async def embed(self, texts: list[str], kind: str) -> None:
+    async def embed(self, texts: list[str], kind: str, token: str = "") -> None:
         """Never reached."""
 
 
@@ -227,7 +227,7 @@ class Passages:
     """Named as Parley's own class, for calls by infra.calls: dies or fails at first, and answers then."""
 
     @modal.method()
-    async def embed(self, key: str, how: str) -> tuple[int, Usage]:
+    async def embed(self, key: str, how: str, token: str = "") -> tuple[int, Usage]:
         count = await times(key)
         if count == 1 and how == "dies":
             os.kill(os.getpid(), signal.SIGKILL)
@@ -241,7 +241,9 @@ class Tts:
     """Named as Parley's own class, for calls by infra.calls: dies in the middle of what it says."""
 
     @modal.method()
-    async def speak(self, key: str, voice: Voice, language: Language) -> AsyncIterator[Header | Audio | Usage]:
+    async def speak(
+        self, key: str, voice: Voice, language: Language, token: str = ""
+    ) -> AsyncIterator[Header | Audio | Usage]:
         await times(key)
         yield Header(modal.current_function_call_id() or "", container())
         yield Audio(bytes(480), 24_000)

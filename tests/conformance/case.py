@@ -51,6 +51,7 @@ class Apps(Protocol):
     odd: Calls  # to the classes of the conformance app that are named as Parley's own
     pools: ModalBackend
     nobody: Calls  # to an app that is not deployed
+    worker_key: str  # what the functions know their callers by
 
     def cls(self, name: str) -> modal.Cls: ...
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import modal
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("msgspec", "numpy", "soundfile", "soxr")
+PACKAGES = ("msgspec", "numpy", "pyjwt", "soundfile", "soxr")
 SOURCE = ("domain", "functions", "tests")
 
 

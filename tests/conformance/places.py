@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import secrets
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,12 +13,16 @@ from typing import Any, Literal, Protocol
 import modal
 
 from domain.usage import Call
+from domain.worker_tokens import WorkerTokens
 from functions import handlers
+from functions.door import SECRET, SETTING
 from functions.pools import Name
 from infra.calls import Calls
+from infra.clock import SystemClock
 from infra.engines import Engine
 from infra.inline import loading
 from infra.local.__main__ import deploy as deploy_locally
+from infra.local.__main__ import worker_key
 from infra.modal_runtime import ModalBackend
 from infra.pricing import Pricing
 from infra.runtime import InlineBackend
@@ -29,7 +34,6 @@ TargetName = Literal["inline", "local", "modal"]
 FACES, FEATURES = "tests.conformance.faces", "tests.conformance.app"
 ENVIRONMENT = "parley-conformance"  # of its own: the app with scripted engines is named "parley" there too
 ASKED = "CONFORMANCE_MODAL"
-UNRECORDED: list[Call] = []
 
 
 class Place(Protocol):
@@ -62,16 +66,20 @@ class Inline:
 class Deployed:
     """Both apps on a plane or on Modal. Implements tests.conformance.case.Apps."""
 
-    def __init__(self, runtime: str, client: modal.Client, deploy: Callable[[str], Awaitable[None]]) -> None:
+    def __init__(
+        self, runtime: str, client: modal.Client, deploy: Callable[[str], Awaitable[None]], worker_key: str
+    ) -> None:
         self._runtime = runtime
         self.client = client
+        self.worker_key = worker_key
         self.deploy = deploy
 
     @asynccontextmanager
     async def open(self) -> AsyncIterator[Target]:
         rows: list[Call] = []
-        self.pools = ModalBackend("laptop", client=self.client)
-        others = [ModalBackend("laptop", app=app, client=self.client) for app in (APP, "nobody")]
+        tokens = WorkerTokens(self.worker_key, SystemClock())
+        self.pools = ModalBackend("laptop", tokens, client=self.client)
+        others = [ModalBackend("laptop", tokens, app=app, client=self.client) for app in (APP, "nobody")]
         pricing = Pricing(self._runtime)
         self.odd, self.nobody = (Calls(other, pricing, rows.append) for other in others)
         yield Target(self.pools, Calls(self.pools, pricing, rows.append), rows, self)
@@ -96,7 +104,7 @@ def on_a_plane(folder: Path) -> Iterator[tuple[Deployed, list[str]]]:
         async def deploy(module: str) -> None:
             await asyncio.to_thread(live.do, lambda plane: deploy_locally(plane, module))
 
-        yield Deployed("local", live.client, deploy), live.plane.unknown
+        yield Deployed("local", live.client, deploy, worker_key(live.plane)[SETTING]), live.plane.unknown
 
 
 def no_modal() -> str:
@@ -114,10 +122,12 @@ def on_modal() -> Iterator[Deployed]:
     before = os.environ.get("MODAL_ENVIRONMENT")
     asyncio.run(_modal("environment", "create", ENVIRONMENT, check=False))  # it may be there
     os.environ["MODAL_ENVIRONMENT"] = ENVIRONMENT
+    key = secrets.token_urlsafe(48)  # of this environment only, which no other app of the account sees
+    asyncio.run(_modal("secret", "create", "--force", SECRET, f"{SETTING}={key}"))
     try:
         for module in (FACES, FEATURES):
             asyncio.run(_deploy(module))
-        yield Deployed("modal", modal.Client.from_env(), _deploy)
+        yield Deployed("modal", modal.Client.from_env(), _deploy, key)
     finally:
         for app in ("parley", APP):
             asyncio.run(_modal("app", "stop", "--yes", app, check=False))

@@ -93,14 +93,15 @@ def test_a_link_confirms_once_and_only_while_it_is_good(stores: Stores) -> None:
         stores.accounts.confirm("t3", user("ben"), NOON)
 
 
-def test_registering_an_address_again_replaces_the_first_time(stores: Stores) -> None:
+def test_registering_an_address_again_voids_nobodys_link_and_the_first_confirmed_gets_it(stores: Stores) -> None:
     stores.accounts.pend(pending("t1", "anna", "Anna@x.org"))
     stores.accounts.pend(pending("t2", "annie", "anna@X.org"))
     stores.accounts.pend(pending("t3", "ben"))
 
-    assert stores.accounts.pending("t1", NOON) is None
-    assert stores.accounts.pending("t2", NOON) is not None
-    assert stores.accounts.pending("t3", NOON) is not None
+    assert all(stores.accounts.pending(token, NOON) is not None for token in ("t1", "t2", "t3"))
+    assert stores.accounts.confirm("t1", user("anna", email="Anna@x.org"), NOON).username == "anna"
+    with pytest.raises(Conflict, match="email_taken"):
+        stores.accounts.confirm("t2", user("annie", email="anna@X.org"), NOON)
 
 
 def test_what_is_taken_shows_at_confirmation_and_the_link_stays_good(stores: Stores) -> None:
@@ -143,11 +144,19 @@ def test_one_link_clicked_twice_at_once_makes_one_account(stores: Stores) -> Non
     assert len(stores.accounts.search("")) == 1
 
 
-def test_registering_one_address_many_times_at_once_leaves_one(stores: Stores) -> None:
+def test_registering_one_address_many_times_at_once_keeps_every_link(stores: Stores) -> None:
     works = [partial(stores.accounts.pend, pending(f"t{n}", f"anna{n}", "a@x.org")) for n in range(6)]
 
     assert outcomes(*works) == [None] * 6
-    assert sum(stores.accounts.pending(f"t{n}", NOON) is not None for n in range(6)) == 1
+    assert sum(stores.accounts.pending(f"t{n}", NOON) is not None for n in range(6)) == 6
+
+
+def test_of_many_links_for_one_address_confirmed_at_once_one_makes_the_account(stores: Stores) -> None:
+    for n in range(6):
+        stores.accounts.pend(pending(f"t{n}", f"anna{n}", "a@x.org"))
+    works = [partial(stores.accounts.confirm, f"t{n}", user(f"anna{n}", email="a@x.org"), NOON) for n in range(6)]
+    got = outcomes(*works)
+    assert sorted("made" if isinstance(each, User) else str(each) for each in got) == ["email_taken"] * 5 + ["made"]
 
 
 def test_the_guests_chats_become_the_accounts_with_the_confirmation_or_not_at_all(stores: Stores) -> None:
@@ -270,6 +279,18 @@ def test_suspending_ends_every_session(stores: Stores) -> None:
     assert stores.sessions.of(anna.id, NOON) == []
     assert stores.accounts.suspend(anna.id, None).suspended_at is None
     assert stores.sessions.of(anna.id, NOON) == []
+
+
+def test_asking_to_be_erased_ends_every_session_and_coming_back_brings_none_back(stores: Stores) -> None:
+    anna, ben = settle(stores), settle(stores, "ben")
+    for owner in (anna, ben):
+        stores.sessions.open(session(owner.id, f"s-{owner.id}"))
+
+    assert stores.accounts.delete(anna.id, NOON).deleted_at == NOON
+    assert stores.sessions.of(anna.id, NOON) == []
+    assert stores.accounts.delete(anna.id, None).deleted_at is None
+    assert stores.sessions.of(anna.id, NOON) == []
+    assert len(stores.sessions.of(ben.id, NOON)) == 1
 
 
 def test_of_an_account_that_is_purged_nothing_is_left(stores: Stores) -> None:

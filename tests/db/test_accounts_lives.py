@@ -8,7 +8,7 @@ import pytest
 from domain.accounts import Wish
 from domain.errors import NotAllowed, NotFound, ParleyError
 from tests.db.conftest import Stores
-from tests.domain.people_house import CAFE, HOME, NEWER, PASSWORD, House, session_of
+from tests.domain.people_house import CAFE, HOME, NEWER, PASSWORD, House, Silence, session_of
 
 pytestmark = pytest.mark.anyio
 
@@ -51,7 +51,7 @@ async def test_an_account_is_made_used_lost_found_and_left(house: House, stores:
     house.clock.seconds += 1
     fifth = await people.change_password(session_of(fourth), PASSWORD, NEWER, HOME)
     assert not house.alive(fourth) and house.alive(fifth)
-    assert "account.json" in await people.export(session_of(fifth), stores.chats, HOME)
+    assert "account.json" in dict(await people.export(session_of(fifth), stores.chats, Silence(), HOME))
 
     await people.delete(session_of(fifth), HOME)
     sixth = await people.sign_in("new@y.org", NEWER, HOME)

@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import re
 import secrets
 import signal
 import subprocess
@@ -140,6 +141,25 @@ def test_a_head_that_was_noted_elsewhere_sees_what_a_local_one_that_is_gone_cann
     assert blind.inspect(noted).why == "cut"
     blind.add([event(number) for number in range(9)])
     assert blind.inspect(noted).why == "other"
+
+
+def test_the_programs_log_says_a_head_an_hour_that_can_be_asked_for_later(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Where no file outlives the process, the log that is kept elsewhere has what a cut end is seen by."""
+    now = [7_000.0]
+    audit = SqlAudit(engine, KEY, monotonic=lambda: now[0])
+    with caplog.at_level("INFO", "db.audit"):
+        for minutes in (0, 20, 59, 61, 90):
+            now[0] = 7_000.0 + minutes * 60
+            audit.add([event(minutes)])
+    told = re.findall(r"head of the audit log is (\d+):(\w{64})", caplog.text)
+    heads = [Head(int(seq), mac) for seq, mac in told]
+    assert [head.seq for head in heads] == [1, 4]
+    assert audit.inspect(heads[1]).broken is None
+    with engine.begin() as connection:
+        connection.exec_driver_sql("DELETE FROM audit WHERE seq > 3")
+    assert audit.inspect(heads[1]).broken == 4
 
 
 def test_another_key_fits_no_row(log: Log) -> None:

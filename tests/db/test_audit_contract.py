@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from threading import Barrier
@@ -16,7 +17,7 @@ from db.connect import connect
 from domain.audit import ACTIONS, Action, happened
 from domain.errors import BadInput, Unavailable
 from domain.people import Audit, AuditEvent
-from tests.db.conftest import SQL, emptied
+from tests.db.conftest import SQL, emptied, opened
 from tests.fakes_limits import MemoryAudit
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
@@ -64,16 +65,33 @@ def test_filters_and_pages_find_what_they_name(audit: Audit) -> None:
     def numbers(**asked: Any) -> list[int]:
         return [row.seq for row in audit.find(**asked)]
 
-    assert numbers(actor="anna") == list(range(30, 0, -2))
+    assert numbers(about="anna") == list(range(30, 0, -2))
     assert numbers(action="exported") == list(range(28, 0, -3))
-    assert numbers(actor="anna", action="exported", limit=2) == [28, 22]
-    assert numbers(actor="anna", action="exported", limit=2, before=22) == [16, 10]
+    assert numbers(about="anna", action="exported", limit=2) == [28, 22]
+    assert numbers(about="anna", action="exported", limit=2, before=22) == [16, 10]
     assert numbers(since=NOON + timedelta(minutes=27)) == [30, 29, 28]
     assert numbers(limit=0) == numbers(limit=-3) == []
-    assert numbers(before=1) == numbers(actor="nobody") == []
+    assert numbers(before=1) == numbers(about="nobody") == []
     assert numbers(before=2**80) == numbers(limit=200) == numbers(before=-5)
     for hostile in ("\0", "\ud800", "' OR 1=1 --", "x" * 100_000, "中文"):
-        assert numbers(actor=hostile) == numbers(action=hostile) == []
+        assert numbers(about=hostile) == numbers(action=hostile) == []
+
+
+def test_what_was_done_to_somebody_is_found_with_what_they_did_each_row_once(audit: Audit) -> None:
+    audit.add(
+        [
+            event(0, action="sign_in_failed", actor="system", target="anna"),
+            event(1, actor="anna", target="session-1"),
+            event(2, actor="berta", target="session-2"),
+            event(3, action="suspended", actor="admin-1", target="anna"),
+            event(4, action="password_changed", actor="anna", target="anna"),
+        ]
+    )
+    assert [row.seq for row in audit.find(about="anna")] == [5, 4, 2, 1]
+    assert [row.seq for row in audit.find(about="anna", limit=2)] == [5, 4]
+    assert [row.seq for row in audit.find(about="anna", limit=2, before=4)] == [2, 1]
+    assert [row.seq for row in audit.find(about="anna", action="suspended")] == [4]
+    assert [row.seq for row in audit.find(about="admin-1")] == [4]
 
 
 def test_times_are_kept_in_utc_to_the_microsecond(audit: Audit) -> None:
@@ -143,10 +161,10 @@ def test_writers_at_once_make_one_chain_and_lose_nothing(audit: Audit) -> None:
 @pytest.mark.parametrize("kind", SQL)
 def test_writers_of_several_processes_make_one_chain(kind: Any, request: pytest.FixtureRequest, tmp_path: Path) -> None:
     """Each with its own lock and connections, as processes have."""
-    with emptied(request.getfixturevalue(kind)) as engine:
+    url = request.getfixturevalue(kind)
+    with emptied(url) as engine, ExitStack() as engines:
         head = HeadFile(tmp_path / "head", KEY.encode())
-        engines = [connect(engine.url.render_as_string(hide_password=False)) for _ in range(6)]
-        logs = [SqlAudit(each, KEY, head) for each in engines]
+        logs = [SqlAudit(engines.enter_context(opened(url)), KEY, head) for _ in range(6)]
         start = Barrier(len(logs))
 
         def write(log: SqlAudit) -> None:
@@ -159,8 +177,6 @@ def test_writers_of_several_processes_make_one_chain(kind: Any, request: pytest.
         finding = SqlAudit(engine, KEY, head).inspect()
         assert (finding.rows, finding.broken, finding.compared) == (48, None, True)
         assert head.read() == finding.last
-        for each in engines:
-            each.dispose()
 
 
 def test_a_long_log_is_read_page_by_page(engine: Engine) -> None:

@@ -5,14 +5,17 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
-from domain.chat import Chat, Cue, Receipt, Reply
+from domain.chat import Chat, Cue, Receipt, Reply, Sourced
 from domain.errors import BadInput, Conflict, NotFound, ParleyError
+from domain.knowledge.model import Citation
 from domain.ports import Chats
 
 NOON = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
 MIXED = "What is courage? 什么是勇气？ 👩‍🚀🎉 Ünïcödé \u202eright to left\u202c it's \"quoted\" \\ % _ ' ; --"
 CUES = (Cue("Well now, ", 0, 640), Cue("什么是勇气？🎉", 640, 2300))
 RECEIPT = Receipt(upload=3, asr=410, first_token=600, first_clause=700, first_sound=930, total=2900, early=True)
+
+SOURCES = Sourced((Citation(1, MIXED, "example.org", "https://example.org/a?b=1", MIXED, "page-1", "A > B"),))
 
 
 def minutes(count: float) -> datetime:
@@ -52,6 +55,34 @@ def test_what_was_heard_and_said_is_kept_word_for_word(chats: Chats) -> None:
     assert chats.message("anna", chat.id, said.id) == said
     assert chats.turn("anna", chat.id, "turn-1") == (heard, said)
     assert chats.get("anna", chat.id).spoken_at == minutes(2)
+
+
+def test_a_reply_keeps_what_it_stands_on(chats: Chats) -> None:
+    chat = new_chat(chats)
+    chats.heard("anna", chat.id, "turn-1", "key-00001", "How high is it?", minutes(1))
+    said = chats.said("anna", chat.id, "turn-1", Reply("Forty metres, friend.", sources=SOURCES), minutes(2))
+    assert said.sources == SOURCES
+    assert [message.sources for message in chats.messages("anna", chat.id)] == [Sourced(), SOURCES]
+
+    cut = chats.said("anna", chat.id, "turn-1", Reply("Forty", True, sources=SOURCES), minutes(3))
+    assert chats.turn("anna", chat.id, "turn-1")[1] == cut
+    assert cut.sources == SOURCES
+
+
+def test_a_reply_that_had_to_do_without_its_sources_says_so_for_good(chats: Chats) -> None:
+    chat = new_chat(chats)
+    chats.heard("anna", chat.id, "turn-1", "key-00001", "How high is it?", minutes(1))
+    said = chats.said("anna", chat.id, "turn-1", Reply("Who knows.", sources=Sourced(missed=True)), minutes(2))
+    assert chats.message("anna", chat.id, said.id).sources == Sourced(missed=True)
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud800"])
+def test_a_passage_that_databases_choke_on_is_refused(chats: Chats, text: str) -> None:
+    chat = new_chat(chats)
+    chats.heard("anna", chat.id, "turn-1", "key-00001", "How high is it?", minutes(1))
+    broken = Sourced((Citation(1, "Title", "example.org", "https://example.org/", text),))
+    with pytest.raises(BadInput):
+        chats.said("anna", chat.id, "turn-1", Reply("Forty metres.", sources=broken), minutes(2))
 
 
 def test_a_minute_of_speech_and_far_more_fit(chats: Chats) -> None:

@@ -6,13 +6,14 @@ import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, event, text
 
 from db.chats import SqlChats
-from db.connect import connect
+from db.connect import connect, disconnect
 from db.work import reading, writing
 from domain.chat import Reply
 from domain.errors import Unavailable
+from tests.db.conftest import opened
 from tests.db.test_chats_contract import NOON, new_chat
 
 ROOT = Path(__file__).parents[2]
@@ -83,8 +84,7 @@ def test_every_sqlite_connection_keeps_what_it_acknowledges(sqlite: str) -> None
 @pytest.mark.server
 @pytest.mark.parametrize("kind", ["mysql", "postgresql"])
 def test_a_server_session_is_strict_and_in_utc(kind: str, request: pytest.FixtureRequest) -> None:
-    engine = connect(request.getfixturevalue(kind))
-    with reading(engine) as connection:
+    with opened(request.getfixturevalue(kind)) as engine, reading(engine) as connection:
         if kind == "mysql":
             zone, mode, charset, isolation = connection.execute(
                 text("SELECT @@time_zone, @@sql_mode, @@character_set_connection, @@transaction_isolation")
@@ -97,7 +97,6 @@ def test_a_server_session_is_strict_and_in_utc(kind: str, request: pytest.Fixtur
             assert connection.scalar(text("SHOW timezone")) == "UTC"
             assert connection.scalar(text("SHOW client_encoding")) == "UTF8"
             assert connection.scalar(text("SHOW transaction_isolation")) == "read committed"
-    engine.dispose()
 
 
 def test_a_unit_of_work_that_raises_leaves_nothing(engine: Engine) -> None:
@@ -147,25 +146,37 @@ def test_a_database_that_another_program_holds_is_unavailable_after_a_while(sqli
 @pytest.mark.server
 @pytest.mark.parametrize("kind", ["mysql", "postgresql"])
 def test_the_next_request_after_a_lost_connection_works(kind: str, request: pytest.FixtureRequest) -> None:
-    engine = connect(request.getfixturevalue(kind))
-    chats = SqlChats(engine)
-    chat = new_chat(chats)
-    with engine.connect() as connection:
-        own = connection.scalar(text("SELECT CONNECTION_ID()" if kind == "mysql" else "SELECT pg_backend_pid()"))
-    killer = connect(request.getfixturevalue(kind))
-    with killer.connect() as connection:
-        connection.execute(text(f"KILL {own}" if kind == "mysql" else f"SELECT pg_terminate_backend({own})"))
-        connection.commit()
-    killer.dispose()
+    with opened(request.getfixturevalue(kind)) as engine:
+        chats = SqlChats(engine)
+        chat = new_chat(chats)
+        with engine.connect() as connection:
+            own = connection.scalar(text("SELECT CONNECTION_ID()" if kind == "mysql" else "SELECT pg_backend_pid()"))
+        with opened(request.getfixturevalue(kind)) as killer, killer.begin() as connection:
+            connection.execute(text(f"KILL {own}" if kind == "mysql" else f"SELECT pg_terminate_backend({own})"))
 
-    assert chats.get("anna", chat.id) == chat
-    engine.dispose()
+        assert chats.get("anna", chat.id) == chat
+
+
+def test_what_is_in_use_when_all_connections_are_closed_is_closed_when_it_comes_back(engine: Engine) -> None:
+    closed: list[object] = []
+    event.listen(engine, "close", lambda connection, _: closed.append(connection))
+    with reading(engine) as one:
+        with reading(engine) as other:
+            idle = other.connection.dbapi_connection
+        busy = one.connection.dbapi_connection
+        disconnect(engine)
+        assert closed == [idle]
+        assert one.scalar(text("SELECT 1")) == 1
+    assert closed == [idle, busy]
+    with reading(engine) as late:  # a thread that has more to ask
+        last = late.connection.dbapi_connection
+    assert closed == [idle, busy, last]
 
 
 def test_importing_the_stores_loads_no_orm_and_no_driver_but_sqlite() -> None:
     heavy = ("sqlalchemy.orm", "alembic", "pymysql", "psycopg", "litestar", "numpy.testing")
     code = f"import sys, db.chats, db.personas; print([name for name in {heavy!r} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=200)
     assert done.stdout.strip() == "[]", done.stderr
 
 

@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from db.chats import SqlChats
-from db.connect import connect
-from tests.db.conftest import SQL, emptied
+from tests.db.conftest import SQL, emptied, opened
 from tests.db.test_chats_contract import NOON, new_chat
 
 ROOT = Path(__file__).parents[2]
@@ -67,37 +66,36 @@ def start(code: str, *arguments: str, stderr: int | None = None) -> subprocess.P
 
 
 def test_a_killed_program_loses_nothing_it_acknowledged(url: str) -> None:
-    engine = connect(url)
-    chats = SqlChats(engine)
-    chat = new_chat(chats)
-    process = start(TALK, url, chat.id)
-    assert process.stdout is not None
-    process.stdout.readline()
-    time.sleep(0.3)
-    process.send_signal(signal.SIGKILL)
-    acknowledged = 1 + sum(1 for line in process.stdout if line.endswith("\n"))
-    process.wait(timeout=10)
-    process.stdout.close()
+    with opened(url) as engine:
+        chats = SqlChats(engine)
+        chat = new_chat(chats)
+        process = start(TALK, url, chat.id)
+        assert process.stdout is not None
+        for _ in range(3):
+            process.stdout.readline()
+        time.sleep(0.1)  # and some more
+        process.send_signal(signal.SIGKILL)
+        acknowledged = 3 + sum(1 for line in process.stdout if line.endswith("\n"))
+        process.wait(timeout=60)
+        process.stdout.close()
 
-    kept = chats.messages("anna", chat.id)
-    assert acknowledged > 2
-    assert acknowledged <= len(kept) <= acknowledged + 1  # one may have been on its way
-    assert [m.text for m in kept] == [f"{w} {n}" for n in range(len(kept)) for w in ("question", "answer")][: len(kept)]
-    chats.heard("anna", chat.id, "turn-after", "key-after", "And now?", NOON)
-    engine.dispose()
+        kept = chats.messages("anna", chat.id)
+        assert acknowledged <= len(kept) <= acknowledged + 1  # one may have been on its way
+        said = [f"{word} {number}" for number in range(len(kept)) for word in ("question", "answer")]
+        assert [message.text for message in kept] == said[: len(kept)]
+        chats.heard("anna", chat.id, "turn-after", "key-after", "And now?", NOON)
 
 
 def test_two_programs_with_the_same_keys_open_each_turn_once(url: str) -> None:
-    engine = connect(url)
-    chats = SqlChats(engine)
-    chat = new_chat(chats)
-    programs = [start(RACE, url, chat.id, name, stderr=subprocess.PIPE) for name in ("one", "two")]
-    ends = [program.communicate(timeout=60) for program in programs]
+    with opened(url) as engine:
+        chats = SqlChats(engine)
+        chat = new_chat(chats)
+        programs = [start(RACE, url, chat.id, name, stderr=subprocess.PIPE) for name in ("one", "two")]
+        ends = [program.communicate(timeout=120) for program in programs]
 
-    assert [complaint for _, complaint in ends] == ["", ""]
-    assert sum(int(opened) for opened, _ in ends) == 10
-    kept = chats.messages("anna", chat.id)
-    assert len(kept) == 10
-    assert len({message.seq for message in kept}) == 10
-    assert {chats.turn_of_key("anna", chat.id, f"key-{n:06}") for n in range(10)} == {m.turn_id for m in kept}
-    engine.dispose()
+        assert [complaint for _, complaint in ends] == ["", ""]
+        assert sum(int(opened) for opened, _ in ends) == 10
+        kept = chats.messages("anna", chat.id)
+        assert len(kept) == 10
+        assert len({message.seq for message in kept}) == 10
+        assert {chats.turn_of_key("anna", chat.id, f"key-{n:06}") for n in range(10)} == {m.turn_id for m in kept}

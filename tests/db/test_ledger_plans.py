@@ -2,10 +2,9 @@
 
 from datetime import date, timedelta
 
-from sqlalchemy import event, text
-
 from db.connect import connect
 from db.ledger import SqlLedger
+from tests.db.statements import count_rows, noted, plans
 from tests.db.test_ledger_contract import NOON, TODAY, call
 
 COUNTING = "USE TEMP B-TREE FOR GROUP BY"
@@ -15,33 +14,21 @@ def test_every_statement_of_the_ledger_finds_its_rows_by_an_index(sqlite: str) -
     engine = connect(sqlite)
     ledger = SqlLedger(engine)
     ledger.record([call(f"c{number}", f"turn-{number // 4}", -60 * number) for number in range(400)])
-    with engine.begin() as connection:
-        connection.execute(text("ANALYZE"))
-    asked: dict[str, object] = {}
+    count_rows(engine)
+    with noted(engine) as asked:
+        ledger.record([call("c1"), call("new")])
+        ledger.turn("turn-1")
+        ledger.turns(5)
+        ledger.turns(5, before=NOON - timedelta(days=1))
+        ledger.days(TODAY - timedelta(days=5))
+        ledger.sums(date(2026, 2, 27), TODAY)
 
-    def note(_connection: object, _cursor: object, statement: str, values: object, *_: object) -> None:
-        asked[statement] = values
-
-    event.listen(engine, "before_cursor_execute", note)
-    ledger.record([call("c1"), call("new")])
-    ledger.turn("turn-1")
-    ledger.turns(5)
-    ledger.turns(5, before=NOON - timedelta(days=1))
-    ledger.days(TODAY - timedelta(days=5))
-    ledger.sums(date(2026, 2, 27), TODAY)
-    event.remove(engine, "before_cursor_execute", note)
-
-    plans: dict[str, list[str]] = {}
-    with engine.connect() as connection:
-        for statement, values in asked.items():
-            if statement.startswith("SELECT"):
-                rows = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)  # type: ignore[arg-type]
-                # Groups are counted in memory, among the rows that the index gave.
-                plans[statement] = [row.detail for row in rows if row.detail != COUNTING]
+    found = plans(engine, asked)
     engine.dispose()
 
-    steps = [step for plan in plans.values() for step in plan]
-    assert len(plans) >= 9
+    # Groups are counted in memory, among the rows that the index gave.
+    steps = [step for plan in found.values() for step in plan if step != COUNTING]
+    assert len(found) >= 9
     walks = [step for step in steps if not step.startswith("SEARCH")]
     # Newest turns are read backwards along the index until there are enough of them.
     assert all(step.startswith("SCAN calls USING COVERING INDEX ix_calls_at_") for step in walks), steps

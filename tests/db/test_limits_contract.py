@@ -115,6 +115,31 @@ def test_hostile_keys_are_keys_like_any_other(limits: Limits, key: str) -> None:
     assert limits.left(key, 1, 60, NOON) == 0
 
 
+def test_two_counters_are_hit_together_or_not_at_all(limits: Limits) -> None:
+    both = [("guest", 5, 60), ("address", 2, 30)]
+    assert [limits.hit_all(both, after(second)) for second in (0, 1)] == [[0.0, 0.0], [0.0, 0.0]]
+    assert [limits.hit_all(both, after(second)) for second in (2, 3)] == [[0.0, 28.0], [0.0, 27.0]]
+    assert limits.left("guest", 5, 60, after(4)) == 3  # what was refused is not counted, of either
+    assert limits.hit_all([("guest", 2, 60), ("address", 2, 30)], after(5)) == [55.0, 25.0]
+    assert limits.hit_all(both, after(30)) == [0.0, 0.0]  # the window of one of them is over
+    assert limits.hit_all([("other", 0, 60), ("address", 2, 30)], after(30)) == [60.0, 0.0]
+    assert limits.left("address", 2, 30, after(30)) == 1
+
+
+def test_fifty_turns_at_once_of_several_guests_behind_one_address_never_pass_either_limit(limits: Limits) -> None:
+    start = Barrier(50)
+
+    def speak(number: int) -> tuple[int, bool]:
+        start.wait()
+        guest = number % 5
+        return guest, not any(limits.hit_all([(f"guest {guest}", 4, 60), ("address", 17, 60)], NOON))
+
+    with ThreadPoolExecutor(50) as crowd:
+        spoke = [guest for guest, let_in in crowd.map(speak, range(50)) if let_in]
+    assert len(spoke) == 17
+    assert max(spoke.count(guest) for guest in range(5)) <= 4
+
+
 @pytest.mark.parametrize("most", [1, 7, 30])
 def test_fifty_at_once_never_let_more_than_the_limit_through(limits: Limits, most: int) -> None:
     start = Barrier(50)

@@ -101,10 +101,10 @@ def test_the_entry_can_be_imported_in_a_container_where_the_checkout_is_not(tmp_
 
     for name in modal_app.SOURCE:
         shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
-    code = "import deploy.modal_app as m, sys; print(m.web, m.crawl, 'web.app' in sys.modules, m.ROOT)"
+    code = "import deploy.modal_app as m, sys; print(m.web, m.crawl, m.visit, 'web.app' in sys.modules, m.ROOT)"
     env = {**os.environ, "PYTHONPATH": str(tmp_path), "MODAL_IS_REMOTE": "1"}
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=100
     )
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == f"Function(web) Function(crawl) False {tmp_path}"
+    assert done.stdout.strip() == f"Function(web) Function(crawl) Function(visit) False {tmp_path}"

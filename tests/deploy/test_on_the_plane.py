@@ -5,11 +5,16 @@ import os
 import subprocess
 import sys
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import httpx
 import pytest
 
+from db.connect import connect
+from db.migrate import upgrade
+from db.sources import SqlSources
+from domain.knowledge.model import Shelf, Source
 from infra.local.__main__ import client_environment
 from infra.local.plane import Plane
 
@@ -36,8 +41,21 @@ async def command(plane: Plane, *arguments: str) -> subprocess.CompletedProcess[
 
 def settings(folder: Path, url: str) -> Path:
     file = folder / "parley.env"
-    file.write_text(f"CORE_URL={url}\nSECRET_KEY={'s' * 40}\nOPERATOR_KEY={'o' * 40}\n")
+    keys = "".join(f"{name}={name[0] * 40}\n" for name in ("SECRET_KEY", "OPERATOR_KEY", "WORKER_KEY"))
+    # Nobody listens there: pages are fetched and kept, and wait for the index.
+    file.write_text(f"CORE_URL={url}\nPAGES_URL={pages(folder)}\nQDRANT_URL=http://127.0.0.1:9\n{keys}")
     return file
+
+
+def pages(folder: Path) -> str:
+    return f"sqlite:///{folder / 'pages.db'}"
+
+
+def source(number: int, now: datetime) -> Source:
+    return Source(
+        id=f"source-{number}", shelf=Shelf("", "socrates"), kind="page", url=f"http://127.0.0.{number}/",
+        created_at=now, next_at=now,
+    )  # fmt: skip
 
 
 async def test_one_command_leads_from_an_empty_account_to_a_page_that_answers(plane: Plane, tmp_path: Path) -> None:
@@ -67,8 +85,34 @@ async def test_one_command_leads_from_an_empty_account_to_a_page_that_answers(pl
     assert len(plane.containers.by_id) <= 4
 
     crawled = await command(plane, "-c", CRAWL)
-    assert crawled.stdout.strip() == "no sources yet, nothing to crawl", crawled.stderr
+    assert crawled.stdout.strip() == "0 sources due, 0 pages indexed late, 0 vectors", crawled.stderr
     assert plane.unknown == []
+
+
+async def test_every_source_that_is_due_gets_a_call_of_its_own_and_its_run_is_told(
+    plane: Plane, tmp_path: Path
+) -> None:
+    """The pages are on loopback, which the one fetcher refuses; that it was asked is what the runs tell."""
+    given = settings(tmp_path, f"sqlite:///{tmp_path / 'core.db'}")
+    done = await command(plane, "-m", "deploy", "--secrets", str(given))
+    assert done.returncode == 0, done.stdout + done.stderr
+    upgrade(pages(tmp_path), "pages")
+    engine = connect(pages(tmp_path))
+    sources, now = SqlSources(engine), datetime.now(UTC)
+    for number in (1, 2, 3):
+        sources.add(source(number, now))
+    crawled = await command(plane, "-c", CRAWL)
+    assert crawled.stdout.startswith("3 sources due"), crawled.stderr
+    async with asyncio.timeout(90):
+        while len(ended := [run for n in (1, 2, 3) for run in sources.runs(f"source-{n}") if run.ended_at]) < 3:  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
+    assert {run.state for run in ended} == {"failed"}
+    assert {trouble.code for run in ended for trouble in sources.troubles(run.id)} == {"url_refused"}
+    assert all(sources.get(f"source-{n}").next_at > now for n in (1, 2, 3))
+    again = await command(plane, "-c", CRAWL)
+    assert again.stdout.startswith("0 sources due"), again.stderr
+    assert plane.unknown == []
+    engine.dispose()
 
 
 async def test_a_web_that_cannot_start_says_why_in_its_log_and_the_command_says_where_that_is(

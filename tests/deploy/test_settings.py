@@ -9,8 +9,11 @@ from infra.config import SETTINGS, ConfigError
 
 GOOD = {
     "CORE_URL": "mysql://parley:secret-word@db.example/parley",
+    "PAGES_URL": "postgresql://parley:secret-word@db.example/pages",
+    "QDRANT_URL": "https://qdrant.example:6333",
     "SECRET_KEY": "s" * 40,
     "OPERATOR_KEY": "o" * 40,
+    "WORKER_KEY": "w" * 40,
 }
 
 
@@ -32,11 +35,28 @@ def test_good_settings_have_no_problem() -> None:
     ],
 )
 def test_a_database_that_would_lose_conversations_or_cannot_be_reached_is_refused(url: str, words: str) -> None:
-    [problem] = problems({**GOOD, "CORE_URL": url})
+    for name in ("CORE_URL", "PAGES_URL"):
+        [problem] = problems({**GOOD, name: url})
+        assert problem.startswith(name)
+        assert words in problem
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("", "cannot be shared between the containers"),
+        ("http://127.0.0.1:6333", "this very machine"),
+        ("qdrant", "cannot be read"),
+        ("https://[", "cannot be read"),
+    ],
+)
+def test_an_index_that_containers_cannot_share_is_refused(url: str, words: str) -> None:
+    [problem] = problems({**GOOD, "QDRANT_URL": url})
+    assert problem.startswith("QDRANT_URL")
     assert words in problem
 
 
-@pytest.mark.parametrize("name", ["SECRET_KEY", "OPERATOR_KEY"])
+@pytest.mark.parametrize("name", ["SECRET_KEY", "OPERATOR_KEY", "WORKER_KEY"])
 @pytest.mark.parametrize("value", ["", "k" * 31])
 def test_a_missing_or_short_key_is_refused(name: str, value: str) -> None:
     [problem] = problems({**GOOD, name: value})
@@ -49,12 +69,13 @@ def test_an_endpoint_needs_its_model_and_an_address_needs_https() -> None:
 
 
 def test_on_the_local_plane_any_database_will_do_but_keys_are_keys() -> None:
-    assert problems({**GOOD, "CORE_URL": "sqlite:///var/core.db"}, "laptop") == []
-    assert len(problems({}, "laptop")) == 2
+    assert problems({**GOOD, "CORE_URL": "sqlite:///var/core.db", "PAGES_URL": "", "QDRANT_URL": ""}, "laptop") == []
+    assert len(problems({}, "laptop")) == 3
 
 
 def test_no_value_of_a_secret_is_ever_repeated() -> None:
-    values = {"CORE_URL": "sqlite:///secret-word", "SECRET_KEY": "secret-word", "OPERATOR_KEY": "secret-word"}
+    values = dict.fromkeys(("PAGES_URL", "QDRANT_URL", "SECRET_KEY", "OPERATOR_KEY", "WORKER_KEY"), "secret-word")
+    values["CORE_URL"] = "sqlite:///secret-word"
     assert "secret-word" not in " ".join(problems(values))
 
 

@@ -17,6 +17,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 GUIDE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 OURS = ("characters", "db", "deploy", "docs", "domain", "functions", "infra", "requirements", "tests", "tools", "web")
+READ = re.compile(r"(?:environ|env)(?:\.get)?[\[(]\s*\"([A-Z0-9_]+)\"|\bvalues\.\w+\(\s*\"([A-Z0-9_]+)\"")
 ANYWHERE = {
     "PATH", "TERM", "CI", "PYTHONWARNINGS", "GOMP_SPINCOUNT", "OMP_NUM_THREADS", "OMP_WAIT_POLICY",
     "MODAL_TASK_ID", "MODAL_SERVER_URL",  # the client's and the container's own
@@ -56,11 +57,11 @@ def test_everything_read_from_the_environment_is_told() -> None:
     read: dict[str, str] = {}
     for folder in ("domain", "functions", "db", "infra", "web", "tools"):
         for file in (ROOT / folder).rglob("*.py"):
-            for name in re.findall(r"(?:environ|env)(?:\.get)?[\[(]\s*\"([A-Z_]+)\"", file.read_text(encoding="utf-8")):
-                read[name] = str(file.relative_to(ROOT))
+            for found in READ.finditer(file.read_text(encoding="utf-8")):
+                read[found[1] or found[2]] = str(file.relative_to(ROOT))
     told = {name.strip("`") for name, *_ in rows(section(README, "## Settings"))}
     engines = (ROOT / "docs" / "engines.md").read_text(encoding="utf-8")  # has those of the containers
-    told |= {name for first, *_ in rows(engines) for name in re.findall(r"`([A-Z_]+)`", first)}
+    told |= {name for first, *_ in rows(engines) for name in re.findall(r"`([A-Z0-9_]+)`", first)}
     assert {name: file for name, file in read.items() if name not in told | ANYWHERE} == {}
 
 

@@ -5,6 +5,8 @@ from collections import Counter
 from typing import Any
 
 from domain.accounts import People, Place, Rules, SignedIn, Wish
+from domain.audio import SPOKEN_RATE, Audio
+from domain.chat import Chat
 from domain.hashing import Hasher
 from domain.jwt_tokens import Issuer
 from domain.people import Mail, Session
@@ -85,6 +87,20 @@ class House:
     def alive(self, signed: SignedIn) -> bool:
         kept = self.sessions.get(session_of(signed).id)
         return kept is not None and kept.revoked_at is None
+
+
+class Silence:
+    """A shelf with these lines on it, and no others."""
+
+    def __init__(self, kept: dict[str, bytes] | None = None) -> None:
+        self.kept = kept or {}
+
+    def greeting_of(self, chat: Chat) -> str:
+        return "Welcome."
+
+    def on_the_shelf(self, chat: Chat, text: str) -> tuple[str, Audio] | None:
+        pcm = self.kept.get(text)
+        return None if pcm is None else ("".join(filter(str.isalpha, text.lower())), Audio(pcm, SPOKEN_RATE))
 
 
 def session_of(signed: SignedIn) -> Session:

@@ -6,10 +6,11 @@ from datetime import timedelta
 
 import pytest
 
+from domain.chat import Receipt, Reply
 from domain.desk import hashed
-from domain.errors import BadInput, Conflict, NotAllowed, NotFound, TooMany
+from domain.errors import BadInput, Conflict, NotAllowed, NotFound, TooMany, Unavailable
 from domain.people import Passkey
-from tests.domain.people_house import CAFE, HOME, NEWER, PASSWORD, THIEF, House, session_of
+from tests.domain.people_house import CAFE, HOME, NEWER, PASSWORD, THIEF, House, Silence, session_of
 
 pytestmark = pytest.mark.anyio
 DAY_S = 86_400
@@ -118,7 +119,7 @@ async def test_sensitive_changes_want_a_recent_proof() -> None:
         house.people.change_email(session, "new@x.org", HOME),
         house.people.set_phone(session, "+15550100200", HOME),
         house.people.delete(session, HOME),
-        house.people.export(session, house.town.chats, HOME),
+        house.people.export(session, house.town.chats, Silence(), HOME),
     ):
         with pytest.raises(NotAllowed, match="prove_first"):
             await change
@@ -133,7 +134,12 @@ async def test_numbers_are_set_once_in_the_world_and_taken_away() -> None:
         await house.people.set_phone(ben, "+15550100200", HOME)
     with pytest.raises(BadInput, match="phone_bad"):
         await house.people.set_phone(ben, "call me", HOME)
+    assert house.last.kind == "phone_changed" and HOME.device in house.last.body
+    told = len(house.letters.mails)
+    await house.people.set_phone(anna, "+15550100200", HOME)
+    assert len(house.letters.mails) == told  # nothing has changed
     assert (await house.people.set_phone(anna, " ", HOME)).phone is None
+    assert len(house.letters.mails) == told + 1
 
 
 async def test_leaving_ends_every_session_and_coming_back_within_the_week_undoes_it() -> None:
@@ -150,6 +156,55 @@ async def test_leaving_ends_every_session_and_coming_back_within_the_week_undoes
     assert again.restored and again.fresh.signed.user.deleted_at is None
     house.clock.seconds = 30 * DAY_S
     assert await house.people.purge() == []
+
+
+async def test_whoever_asks_to_be_erased_while_signing_in_has_no_session_left_over() -> None:
+    """The account is marked after the password was looked at, and before the session is there."""
+    house = House()
+    signed = await house.settle()
+    known, first = house.accounts.get(signed.fresh.signed.user.id), len(house.town.sessions)
+    house.accounts.delete(known.id, house.clock.now())
+    with pytest.raises(NotAllowed, match="sign_in_failed"):
+        await house.people.open_session(known, HOME, "password")
+    assert len(house.town.sessions) == first + 1
+    assert all(session.revoked_at is not None for session in house.town.sessions.values())
+    assert house.accounts.get(known.id).deleted_at is not None
+
+
+async def test_nobody_is_purged_whose_other_things_were_not_erased_first() -> None:
+    """Ben's week is over while Anna's things are erased: his turn is tomorrow, with his things."""
+    house = House()
+    anna, ben = await house.settle("anna"), await house.settle("ben")
+    ids = [each.fresh.signed.user.id for each in (anna, ben)]
+    await house.people.delete(session_of(anna), HOME)
+    house.clock.seconds += 60
+    await house.people.delete(session_of(ben), HOME)
+    house.clock.seconds += 7 * DAY_S - 30
+    erased: list[str] = []
+
+    def slowly(user_id: str) -> None:
+        erased.append(user_id)
+        assert house.accounts.get(user_id).deleted_at is not None  # a crash here leaves who is to be erased tomorrow
+        house.clock.seconds += 60
+
+    assert await house.people.purge(slowly) == ids[:1] == erased
+    assert await house.people.purge(slowly) == ids[1:] == erased[1:]
+
+
+async def test_what_cannot_be_erased_elsewhere_keeps_its_account_until_it_can() -> None:
+    house = House()
+    user_id = (signed := await house.settle()).fresh.signed.user.id
+    await house.people.delete(session_of(signed), HOME)
+    house.clock.seconds += 8 * DAY_S
+
+    def away(_: str) -> None:
+        raise Unavailable("store_unavailable")
+
+    with pytest.raises(Unavailable):
+        await house.people.purge(away)
+    assert house.accounts.get(user_id).deleted_at is not None
+    assert "erased" not in house.actions()
+    assert await house.people.purge() == [user_id]
 
 
 async def test_after_a_week_nothing_is_left_and_nobody_signs_in() -> None:
@@ -193,8 +248,9 @@ async def test_all_that_is_kept_can_be_taken_along_and_no_secret_is_in_it() -> N
     )
     codes = await house.people.new_codes(session, HOME)
 
-    files = await house.people.export(session, chats, HOME)
+    files = dict(await house.people.export(session, chats, Silence(), HOME))
 
+    assert house.last.kind == "exported" and HOME.device in house.last.body
     account = json.loads(files["account.json"])
     assert (account["username"], account["phone"], account["recovery_codes_left"]) == ("anna", "+15550100200", 10)
     assert account["passkeys"][0]["name"] == "Phone"
@@ -202,6 +258,7 @@ async def test_all_that_is_kept_can_be_taken_along_and_no_secret_is_in_it() -> N
     assert json.loads(files[f"chats/{made[0].id}.json"])["messages"][0]["text"] == "What I said."
     assert json.loads(files["sessions.json"])[0]["device"] == HOME.device
     assert "signed_in" in files["events.json"].decode()
+    assert json.loads(files[f"chats/{made[0].id}.json"])["audio"] == {}
     whole = b"".join(files.values()).decode()
     secrets = (
         session.refresh,
@@ -213,13 +270,62 @@ async def test_all_that_is_kept_can_be_taken_along_and_no_secret_is_in_it() -> N
     assert not any(secret in whole for secret in secrets)
 
 
+async def test_what_others_did_to_an_account_is_taken_along_too_but_not_which_admin_it_was() -> None:
+    house = House()
+    anna, admin = session_of(await house.settle()), session_of(await house.settle("carl"))
+    house.accounts.set_role(admin.user_id, "admin")
+    with pytest.raises(NotAllowed, match="sign_in_failed"):
+        await house.people.sign_in("anna", "not the password", THIEF)
+    await house.people.set_role(admin, anna.user_id, "member", THIEF)
+    files = dict(await house.people.export(anna, house.town.chats, Silence(), HOME))
+    told = {event["action"]: event for event in json.loads(files["events.json"])}
+    assert (told["sign_in_failed"]["actor"], told["sign_in_failed"]["address"]) == ("system", THIEF.about)
+    assert (told["role_changed"]["actor"], told["role_changed"]["address"]) == ("admin", "")
+    assert admin.user_id not in files["events.json"].decode()
+
+
+async def test_a_chat_names_the_sounds_that_are_kept_of_it_and_each_is_in_there_once() -> None:
+    house = House()
+    session, chats = session_of(await house.settle()), house.town.chats
+    made = [chats.create(session.user_id, "socrates", "en", "", house.clock.now()) for _ in range(3)]
+    for chat in made:
+        chats.heard(session.user_id, chat.id, "turn", "key-00001", "Well?", house.clock.now())
+        chats.said(session.user_id, chat.id, "turn", Reply("I know nothing.", False, (), Receipt()), house.clock.now())
+    sounds = Silence({"Welcome.": bytes(480), "I know nothing.": bytes(960)})
+
+    names: list[str] = []
+    for name, body in await house.people.export(session, chats, sounds, HOME):
+        names.append(name)
+        if name.startswith("chats/"):
+            told = json.loads(body)
+            [_, line] = told["messages"]
+            assert told["audio"] == {"greeting": "audio/welcome.wav", line["id"]: "audio/iknownothing.wav"}
+        elif name.startswith("audio/"):
+            assert body[:4] == b"RIFF" and len(body) > 480
+    sounding = sorted(name for name in names if name.startswith("audio/"))
+    assert sounding == ["audio/iknownothing.wav", "audio/welcome.wav"]
+    assert names.index("audio/welcome.wav") < names.index(next(name for name in names if name.startswith("chats/")))
+
+
+async def test_files_are_made_one_after_the_other_and_a_chat_that_goes_meanwhile_is_left_out() -> None:
+    house = House()
+    session, chats = session_of(await house.settle()), house.town.chats
+    made = [chats.create(session.user_id, "socrates", "en", "", house.clock.now()) for _ in range(3)]
+    files = await house.people.export(session, chats, Silence(), HOME)
+    for _ in range(3):
+        next(files)  # account, sessions, events
+    for chat in made[1:]:
+        chats.delete(session.user_id, chat.id, house.clock.now())
+    assert [name for name, _ in files] == [f"chats/{made[0].id}.json"]
+
+
 async def test_taking_everything_along_is_done_a_few_times_a_day() -> None:
     house = House()
     session = session_of(await house.settle())
     for _ in range(5):
-        await house.people.export(session, house.town.chats, HOME)
+        await house.people.export(session, house.town.chats, Silence(), HOME)
     with pytest.raises(TooMany):
-        await house.people.export(session, house.town.chats, HOME)
+        await house.people.export(session, house.town.chats, Silence(), HOME)
 
 
 async def test_admins_change_others_and_not_themselves_and_nobody_else_does() -> None:

@@ -198,20 +198,22 @@ async def test_one_place_asks_for_five_links_a_day_and_nobody_can_tell() -> None
 # -- recovery codes ------------------------------------------------------------------------------------
 
 
-async def test_ten_codes_of_eighty_bits_are_shown_once_and_each_is_good_once() -> None:
+async def test_ten_codes_of_120_bits_are_shown_once_and_each_is_good_once() -> None:
     house = House()
     signed = await house.settle()
     session = session_of(signed)
     codes = await house.people.new_codes(session, HOME)
-    assert len(set(codes)) == 10 and all(len(code.replace("-", "")) == 16 for code in codes)
+    assert len(set(codes)) == 10 and all(len(code.replace("-", "")) == 24 for code in codes)
     assert not any(code.replace("-", "") in repr(house.town.codes) for code in codes)
 
     typed = codes[3].lower().replace("-", " ").replace("o", "0")
     await house.people.use_recovery_code("anna@x.org", typed, NEWER, CAFE)
 
     assert not house.alive(signed)
-    assert house.last.kind == "changed"
+    assert house.last.kind == "code_used"
     assert await house.people.codes_left(session) == 9
+    assert house.kinds()[-2:] == ["codes_made", "code_used"]  # and nothing in them that could be used
+    assert not any(code in mail.body for code in codes for mail in house.letters.mails)
     with pytest.raises(NotAllowed, match="code_wrong"):
         await house.people.use_recovery_code("anna", codes[3], PASSWORD, CAFE)
     again = session_of(await house.people.sign_in("anna", NEWER, HOME))
@@ -254,7 +256,7 @@ async def test_for_nobody_and_for_a_wrong_code_the_answer_and_the_work_are_the_s
     codes = await house.people.new_codes(session, HOME)
     await house.settle("ben")
     seen = []
-    for login, code in (("anna", "A" * 16), ("nobody", "A" * 16), ("ben", codes[0]), ("\0", "\ud800"), ("", "")):
+    for login, code in (("anna", "A" * 24), ("nobody", "A" * 24), ("ben", codes[0]), ("\0", "\ud800"), ("", "")):
         house.hasher.asked.clear()
         with pytest.raises(NotAllowed) as refused:
             await house.people.use_recovery_code(login, code, NEWER, THIEF)
@@ -345,7 +347,9 @@ async def test_the_question_wants_a_proof_and_can_be_taken_away() -> None:
     session = session_of(await house.people.sign_in("anna", PASSWORD, HOME))
     with pytest.raises(BadInput, match="question_bad"):
         await house.people.set_question(session, "Why?", ANSWER, HOME)
+    told = len(house.letters.mails)
     await house.people.set_question(session, "", "", HOME)
+    assert house.last.kind == "question_set" and len(house.letters.mails) == told + 1
     assert house.keys.question(session.user_id) is None
 
     house.clock.seconds = 601

@@ -118,11 +118,9 @@ async def test_the_password_of_a_link_cannot_be_guessed_at_length() -> None:
 async def test_a_link_is_good_once_and_for_a_day() -> None:
     house = House()
     await house.people.register(Wish("anna", "anna@x.org", PASSWORD), "guest-1", HOME)
-    first = house.link()
-    await house.people.register(Wish("anna", "anna@x.org", PASSWORD), "guest-1", HOME)
     second = house.link()
 
-    for gone in (first, "", "\0", "\ud800", "x" * 9_000):
+    for gone in ("", "\0", "\ud800", "x" * 9_000):
         with pytest.raises(NotFound, match="link_gone"):
             await house.people.confirm(gone, "guest-1", HOME)
     house.clock.seconds = DAY_S
@@ -204,3 +202,15 @@ async def test_a_browser_is_known_after_confirming() -> None:
     await house.people.sign_in("anna", PASSWORD, knowing(HOME, signed))
 
     assert "new_sign_in" not in house.kinds()
+
+
+async def test_who_registers_anothers_address_voids_no_link_and_the_first_confirmed_gets_it() -> None:
+    house = House()
+    await house.people.register(Wish("anna", "anna@x.org", PASSWORD), "guest-1", HOME)
+    hers = house.link()
+    await house.people.register(Wish("mallory", "ANNA@x.org", "seven herons by the lock"), "thiefs-guest", THIEF)
+    his = house.link()
+
+    assert (await house.people.confirm(hers, "guest-1", HOME)).fresh.signed.user.username == "anna"
+    with pytest.raises(Conflict, match="email_taken"):
+        await house.people.confirm(his, "thiefs-guest", THIEF)

@@ -8,6 +8,7 @@ import pytest
 from domain.accounts import People, Place
 from domain.errors import NotAllowed, NotFound, ParleyError, TooMany
 from domain.people import User
+from domain.signing_in import MOST_SESSIONS
 from tests.domain.people_house import CAFE, HOME, NEWER, PASSWORD, THIEF, House, QuickHasher, knowing, session_of
 
 pytestmark = pytest.mark.anyio
@@ -245,12 +246,69 @@ async def test_a_proof_lasts_ten_minutes_and_wants_the_password() -> None:
 
     with pytest.raises(NotAllowed, match="password_wrong"):
         await house.people.prove(session, NEWER, HOME)
-    await house.people.prove(session, PASSWORD, HOME)
+    fresh = await house.people.prove(session, PASSWORD, HOME)
+    assert fresh.signed.session.id == session.id
 
     proved = house.sessions.get(session.id)
     assert proved is not None
     await house.people.set_phone(proved, "", HOME)
     assert house.actions()[-3:] == ["prove_failed", "proved", "phone_changed"]
+
+
+async def test_giving_the_password_again_brings_new_tokens_and_ends_the_old() -> None:
+    house = House()
+    signed = await house.settle()
+    old, sign_ins = signed.fresh, house.people._sign_ins
+    house.clock.seconds = 60
+    fresh = await house.people.prove(session_of(signed), PASSWORD, HOME)
+
+    assert sign_ins.current(fresh.access).session.id == session_of(signed).id
+    with pytest.raises(NotAllowed, match="token_bad"):
+        sign_ins.current(old.access)
+    assert sign_ins.renew(old.refresh, HOME.label, HOME.about).signed.session.refresh == fresh.signed.session.refresh
+    house.clock.seconds = 71  # a request that was on its way has come by now
+    with pytest.raises(NotAllowed, match="token_bad"):
+        sign_ins.renew(old.refresh, HOME.label, HOME.about)
+
+
+async def test_a_session_that_ends_while_the_password_is_looked_at_gets_no_tokens() -> None:
+    house = House()
+    signed = await house.settle()
+    house.sessions.revoke(session_of(signed).id, house.clock.now())
+    with pytest.raises(NotAllowed, match="token_bad"):
+        await house.people.prove(session_of(signed), PASSWORD, HOME)
+
+
+async def test_an_account_has_at_most_fifty_sessions_and_the_longest_unused_ends() -> None:
+    house = House()
+    first = await house.settle()
+    others = []
+    for number in range(1, MOST_SESSIONS):
+        house.clock.seconds = number * 400  # slowly enough for the limit of sign-ins
+        others.append(await house.people.sign_in("anna", PASSWORD, HOME))
+    house.clock.seconds += 400
+    house.people._sign_ins.current(house.issuer.access(session_of(first), first.fresh.signed.user))  # used just now
+    assert len(await house.people.sessions(session_of(first))) == MOST_SESSIONS
+    last = await house.people.sign_in("anna", PASSWORD, HOME)
+    assert [house.alive(each) for each in (first, *others, last)] == [True, False, *[True] * (MOST_SESSIONS - 1)]
+
+
+async def test_a_session_that_nobody_uses_for_two_weeks_is_over() -> None:
+    house = House()
+    signed = await house.settle()
+    sign_ins, user = house.people._sign_ins, signed.fresh.signed.user
+    for days in (13, 26):  # used now and then it lasts
+        house.clock.seconds = days * 86_400
+        signed_in = sign_ins.current(house.issuer.access(session_of(signed), user))
+        assert signed_in.session.id == session_of(signed).id
+    last = await house.people.sign_in("anna", PASSWORD, HOME)
+    house.clock.seconds = 41 * 86_400
+    with pytest.raises(NotAllowed, match="token_bad"):
+        sign_ins.current(house.issuer.access(session_of(last), user))
+    with pytest.raises(NotAllowed, match="token_bad"):
+        sign_ins.renew(last.fresh.refresh, HOME.label, HOME.about)
+    assert not sign_ins.lives(session_of(last).id)
+    assert await house.people.sessions(session_of(last)) == []
 
 
 async def test_a_hijacked_session_does_not_guess_the_password() -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from domain.audio import HEARD_RATE, Audio, decode, trim_silence
+from domain.audio import HEARD_RATE, Audio, decode
 from domain.errors import BadInput, TooLong
 
 
@@ -70,12 +70,6 @@ def test_a_header_that_promises_hours_decodes_only_what_is_there() -> None:
 
 def test_a_recording_cut_off_in_the_middle_keeps_what_came() -> None:
     assert 0.4 < decode(file(tone(1, 16_000), 16_000)[:16_044]).seconds < 0.6
-
-
-def test_silence_around_speech_is_trimmed() -> None:
-    quiet = np.zeros(12_000, np.float32)
-    assert len(trim_silence(np.concatenate([quiet, tone(0.5, 24_000), quiet]), 24_000)) < 14_000
-    assert not len(trim_silence(quiet, 24_000))
 
 
 def test_samples_survive_the_trip_to_pcm_and_back() -> None:

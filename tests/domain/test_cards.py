@@ -59,7 +59,7 @@ def test_a_card_has_all_that_the_pages_and_a_call_need(persona: Persona, languag
 @every_card
 def test_a_card_is_written_in_its_language(persona: Persona, language: Language) -> None:
     card = persona.card(language)
-    texts = [card.description, card.greeting, card.unheard, card.tagline, card.style, *card.tags]
+    texts = [card.description, card.greeting, card.unheard, card.unknown, card.tagline, card.style, *card.tags]
     assert all(bool(_WIDE.search(text)) == (language == "zh") for text in texts)
 
 
@@ -70,6 +70,7 @@ def test_a_greeting_is_short_and_hands_over_the_word(persona: Persona, language:
         assert line.endswith(("?", "？"))
     assert 10 <= size(card.greeting) <= 26
     assert size(card.unheard) <= 18
+    assert 0 < size(card.unknown) <= 20
 
 
 @every_card

@@ -12,7 +12,10 @@ from domain.people import MailKind
 from domain.persona import LANGUAGES, Language
 
 NOON = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
-WORDS = {"username": "anna{0}%s{link}", "link": "https://parley.test/x", "device": "Chromium", "place": "192.0.2.0/24"}
+WORDS = {
+    "username": "anna{0}%s{link}", "link": "https://parley.test/x", "device": "Chromium", "place": "192.0.2.0/24",
+    "number": "7", "what": "Plus, one month", "sum": "12.99 USD", "plan": "Plus", "until": "2026-04-01",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -40,3 +43,19 @@ def test_names_are_words_and_never_places(kind: MailKind, language: Language) ->
     assert mail.id != write(kind, language, "anna@x.org", NOON, **WORDS).id
     if "when" in dict.fromkeys(re.findall(r"\{(\w+)\}", TEXTS[language][kind][1])):
         assert "2026-03-01 12:00 UTC" in mail.body
+
+
+@pytest.mark.parametrize(
+    ("device", "english", "chinese"),
+    [
+        ("Chromium on Linux", "Chromium on Linux (", "Linux 上的 Chromium"),
+        ("? on iPhone", "iPhone (", "iPhone"),
+        ("curl/8", "curl/8 (", "curl/8"),
+        ("?", "an unknown device (", "未知设备"),
+    ],
+)
+def test_a_device_is_named_in_the_language_of_the_mail(device: str, english: str, chinese: str) -> None:
+    words = WORDS | {"device": device}
+    assert english in write("new_sign_in", "en", "anna@x.org", NOON, **words).body
+    zh = write("new_sign_in", "zh", "anna@x.org", NOON, **words).body
+    assert chinese in zh and " on " not in zh

@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from domain.desk import GRACE, PROVED
 from domain.errors import BadInput, Conflict, NotAllowed, NotFound, ParleyError, TooMany
 from domain.limits import LIMITS
-from domain.passkey_answers import FORMATS, Assertion, NewKey
+from domain.passkey_answers import FORMATS
 from domain.passkey_challenges import LIFE_S, Challenges
+from domain.passkey_forms import Assertion, NewKey
 from domain.passkey_site import Site, site_of
 from domain.passkeys import MOST, Passkeys, check_name
-from domain.people import Credentials, Passkey, Session, User
+from domain.people import Credentials, MailKind, Passkey, Session, User
 from domain.places import Place
 from tests.authenticator import PRESENT, VERIFIED, Authenticator, assertion, new_key, text
 from tests.fakes import HandClock
@@ -46,6 +47,7 @@ class Hall:
 
     def __init__(self) -> None:
         self.clock, self.town, self.diary = HandClock(), Town(), Diary()
+        self.mails: list[tuple[str, str, str]] = []
         self.sessions, self.keys = MemorySessions(self.town), MemoryKeys(self.town)
         self.challenges = Challenges("s" * 40, CountingLimits(), self.clock)
         self.limits = CountingLimits()
@@ -58,8 +60,12 @@ class Hall:
     def at(self, site: Site | None) -> Passkeys:
         return Passkeys(
             self.keys, MemoryNames(self.town), MemoryAccounts(self.town), self.sessions, self.limits, self.diary,
-            self.challenges, self.clock, site,
+            self.challenges, self.clock, site, self.tell,
         )  # fmt: skip
+
+    def tell(self, kind: MailKind, user: User, path: str, place: Place | None = None) -> None:
+        assert place == PLACE
+        self.mails.append((kind, user.username, path))
 
     def person(self, letter: str) -> tuple[User, Session]:
         now = self.clock.now()
@@ -94,6 +100,14 @@ def hall() -> Hall:
 
 
 # -- what is true --------------------------------------------------------------------------------------------
+
+
+def test_its_owner_is_written_to_when_a_passkey_comes_and_when_it_goes(hall: Hall) -> None:
+    assert hall.mails == [("passkey_added", "a", "/account/passkeys")]
+    with pytest.raises(NotFound):
+        hall.passkeys.remove(hall.anna, hall.anna_here, "no such key", PLACE)
+    hall.passkeys.remove(hall.anna, hall.anna_here, hall.passkey.id, PLACE)
+    assert hall.mails[1:] == [("passkey_removed", "a", "/account/passkeys")]
 
 
 def test_a_passkey_signs_its_owner_in_without_a_name(hall: Hall) -> None:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from domain.errors import NotAllowed
-from domain.people import Credentials
+from domain.people import Credentials, User
 from tests.club import DEVICE, Club
 
 
@@ -69,6 +69,25 @@ def test_what_was_changed_here_is_seen_at_once(club: Club) -> None:
     club.accounts.set_role(club.user.id, "admin")
     club.sign_ins.forget(club.user.id)
     assert club.sign_ins.current(club.first.access).user.role == "admin"
+
+
+def test_what_was_read_just_before_a_change_is_not_remembered_after_it(
+    club: Club, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One request reads the row of an admin, who stops being one before the request is done with it."""
+    read = club.accounts.get
+
+    def slowly(user_id: str) -> User:
+        user = read(user_id)
+        monkeypatch.undo()
+        club.accounts.set_role(user_id, "member")
+        club.sign_ins.forget(user_id)
+        return user
+
+    club.accounts.set_role(club.user.id, "admin")
+    monkeypatch.setattr(club.accounts, "get", slowly)
+    assert club.sign_ins.current(club.first.access).user.role == "admin"
+    assert club.sign_ins.current(club.first.access).user.role == "member"
 
 
 def test_when_a_session_was_last_used_is_written_down_once_a_minute(club: Club) -> None:

@@ -9,11 +9,11 @@ from domain.audio import HEARD_RATE, Audio
 from domain.chat import Chat
 from domain.errors import BadInput, NotFound, ParleyError, TooLong
 from domain.events import Began, Done, Event, Failed, Heard, Said, Sound, Unheard
-from domain.ports import Llm, Prompt, Speaker, Transcriber
+from domain.ports import Clock, Llm, Prompt, Speaker, Transcriber
 from domain.turn import Ask, Turn
 from domain.turns import Turns
 from infra.clock import SystemClock
-from tests.fakes import GUEST, SOCRATES, Ear, Mind, Mouth
+from tests.fakes import GUEST, SOCRATES, Ear, HandClock, Mind, Mouth
 from tests.fakes_stores import MemoryChats, MemoryPersonas
 
 pytestmark = pytest.mark.anyio
@@ -25,11 +25,14 @@ KEY = "key-00000001"
 class Room:
     """A chat with Socrates, its store and its turns."""
 
-    def __init__(self, ear: Transcriber | None = None, mind: Llm | None = None, mouth: Speaker | None = None) -> None:
+    def __init__(
+        self, ear: Transcriber | None = None, mind: Llm | None = None, mouth: Speaker | None = None,
+        clock: Clock | None = None,
+    ) -> None:  # fmt: skip
         self.chats = MemoryChats()
         self.personas = MemoryPersonas()
         self.personas.seed([SOCRATES])
-        self.clock = SystemClock()
+        self.clock = clock or SystemClock()
         self.mind = mind or Mind("Well now, ", "what is it ", "that you mean? ", "Tell me.")
         self.turns = Turns(ear or Ear(), self.mind, mouth or Mouth(), self.chats, self.personas, self.clock)
         self.chat: Chat = self.chats.create(GUEST, "socrates", "en", "", self.clock.now())
@@ -39,6 +42,12 @@ class Room:
         turn = await self.turns.begin(GUEST, self.chat.id, Ask(key, self.clock.monotonic(), **sent))  # type: ignore[arg-type]
         assert isinstance(turn, Turn)
         return turn
+
+    async def between(self) -> None:
+        """Wait until what is done between turns is done."""
+        async with asyncio.timeout(10):
+            while self.turns.busy:  # noqa: ASYNC110 - nobody tells when it is done
+                await asyncio.sleep(0.001)
 
     def said(self) -> list[tuple[str, str, bool]]:
         return [(m.role, m.text, m.interrupted) for m in self.chats.messages(GUEST, self.chat.id)]
@@ -211,7 +220,7 @@ async def test_a_reader_who_comes_back_misses_nothing_and_gets_nothing_twice() -
 
 
 async def test_a_turn_nobody_follows_is_stopped_after_the_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("domain.turn.GRACE_S", 0.02)
+    monkeypatch.setattr("domain.turn_log.GRACE_S", 0.02)
     room = Room(mind=Mind(*["word "] * 500, pause_s=0.01))
     turn = await room.begin()
     async with aclosing(turn.events()) as events:
@@ -224,7 +233,7 @@ async def test_a_turn_nobody_follows_is_stopped_after_the_grace(monkeypatch: pyt
 
 
 async def test_a_reader_who_returns_within_the_grace_finds_the_turn_running(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("domain.turn.GRACE_S", 0.2)
+    monkeypatch.setattr("domain.turn_log.GRACE_S", 0.2)
     room = Room(mind=Mind("One two, ", "three four.", pause_s=0.1))
     turn = await room.begin()
     async with aclosing(turn.events()) as events:
@@ -364,6 +373,20 @@ async def test_after_a_turn_the_prompt_of_the_next_is_read_ahead() -> None:
     await follow(await room.begin())
     await asyncio.sleep(0.05)
     assert room.mind.prepared[-1].lines[-1].role == "assistant"  # type: ignore[attr-defined]
+
+
+async def test_lines_that_seldom_sound_are_not_made_anew_after_every_turn() -> None:
+    mouth, clock = Mouth(), HandClock()
+    clock.seconds = 1.0
+    room = Room(mouth=mouth, clock=clock)
+    for number in range(3):
+        await follow(await room.begin(f"key-{number:08}"))
+        await room.between()
+    assert mouth.spoken.count("Say that again?") == 1
+    clock.seconds += 601  # by now the speaker may have made room for others
+    await follow(await room.begin("key-last"))
+    await room.between()
+    assert mouth.spoken.count("Say that again?") == 2
 
 
 async def test_closing_keeps_what_was_said() -> None:

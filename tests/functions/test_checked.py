@@ -91,3 +91,12 @@ async def test_a_style_with_a_list_where_a_tuple_belongs_is_refused_by_name() ->
 def test_a_setting_that_is_no_number_is_named(name: str, value: str) -> None:
     with pytest.raises(ValueError, match=f"{name}="):
         handlers.Choice({name: value})
+
+
+@pytest.mark.parametrize(
+    "images", [(b"GIF89a",), ("text",), (b"",), (b"\xff\xd8\xff" + bytes(2 << 20),), (b"\xff\xd8\xff",) * 5]
+)
+def test_what_is_shown_is_a_few_jpegs_of_a_bearable_size(images: Any) -> None:
+    with pytest.raises(BadInput, match="picture_bad"):
+        checked.prompt(Prompt("chat", "You are Odo.", (Line("user", "Hi"),), images=images))
+    checked.prompt(Prompt("chat", "You are Odo.", (Line("user", "Hi"),), images=(b"\xff\xd8\xff",) * 4))

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from deploy.secrets import SECRETS
 from functions.pools import CLOUD, Pool
 from tools import golden
 
@@ -64,8 +65,19 @@ def test_the_web_is_one_container_since_turns_live_in_it(declared: Declared) -> 
     assert declared["web"]["volumes"] == ["/data"]
 
 
-def test_gpu_functions_see_no_secret(declared: Declared) -> None:
-    assert {name: each["secrets"] for name, each in declared.items() if each["gpu"]} == dict.fromkeys(NAMES, 0)
+def test_gpu_functions_see_one_secret_the_key_of_their_callers(declared: Declared) -> None:
+    assert {name: each["secrets"] for name, each in declared.items() if each["gpu"]} == dict.fromkeys(NAMES, 1)
+    assert [each.must for each in SECRETS if each.name == "parley-worker"] == [("WORKER_KEY",)]
+
+
+def test_every_method_of_a_function_takes_a_token(declared: Declared) -> None:
+    methods = {
+        f"{name}{method}": said["arguments"]
+        for name, each in declared.items()
+        for method, said in each.get("methods", {}).items()
+    }
+    assert len(methods) == 12
+    assert {name for name, arguments in methods.items() if arguments[-1] != "token"} == set()
 
 
 def test_the_crawl_has_a_schedule_and_takes_nothing(declared: Declared) -> None:

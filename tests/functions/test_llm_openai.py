@@ -1,6 +1,7 @@
 """The adapter for OpenAI-compatible endpoints, against a small server of our own on loopback."""
 
 import asyncio
+import base64
 import json
 import subprocess
 import sys
@@ -115,8 +116,8 @@ async def llm(endpoint: Endpoint) -> AsyncIterator[OpenAiLlm]:
     await llm.close()
 
 
-async def said(llm: OpenAiLlm) -> list[str]:
-    async with aclosing(llm.reply(PROMPT)) as deltas:
+async def said(llm: OpenAiLlm, prompt: Prompt = PROMPT, meter: Meter | None = None) -> list[str]:
+    async with aclosing(llm.reply(prompt, meter)) as deltas:
         return [delta async for delta in deltas]
 
 
@@ -386,3 +387,42 @@ def test_a_key_is_never_shown() -> None:
 def test_importing_the_adapter_does_not_import_the_package() -> None:
     code = "import sys, functions.engines.openai_llm; print('openai' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "False\n"
+
+
+JPEG = b"\xff\xd8\xff\xe0 a picture"
+SHOWN = msgspec.structs.replace(PROMPT, images=(JPEG, JPEG))
+
+
+async def test_pictures_go_with_the_last_words_and_before_them(endpoint: Endpoint, llm: OpenAiLlm) -> None:
+    endpoint.plan = [["A lamp."]]
+    assert await said(llm, SHOWN) == ["A lamp."]
+    messages: Any = endpoint.asked[0]["messages"]
+    *earlier, last = messages
+    assert all(isinstance(message["content"], str) for message in earlier)
+    assert [part["type"] for part in last["content"]] == ["image_url", "image_url", "text"]
+    assert last["content"][0]["image_url"]["url"] == f"data:image/jpeg;base64,{base64.b64encode(JPEG).decode()}"
+    assert last["content"][2]["text"] == "Beer."
+
+
+async def test_an_endpoint_that_takes_no_pictures_gets_the_words_and_is_not_asked_again(
+    endpoint: Endpoint, llm: OpenAiLlm
+) -> None:
+    endpoint.plan = [{"message": "image_url is only supported by vision models"}, ["I see."], ["Still."]]
+    assert await said(llm, SHOWN) == ["I see."]
+    assert await said(llm, SHOWN) == ["Still."]
+    kinds = [type(asked["messages"][-1]["content"]) for asked in endpoint.asked]  # type: ignore[index]
+    assert kinds == [list, str, str]
+
+
+async def test_a_refusal_that_has_nothing_to_do_with_pictures_stays_one(endpoint: Endpoint, llm: OpenAiLlm) -> None:
+    endpoint.plan = [{"message": "no"}, {"message": "no"}]
+    with pytest.raises(Unavailable, match="llm_failed"):
+        await said(llm, SHOWN)
+
+
+async def test_pictures_count_among_the_tokens_that_were_read(endpoint: Endpoint, llm: OpenAiLlm) -> None:
+    meters = Meter(), Meter()
+    for meter, prompt in zip(meters, (PROMPT, SHOWN), strict=True):
+        endpoint.plan = [["Yes."]]
+        await said(llm, prompt, meter)
+    assert meters[1].tokens_in - meters[0].tokens_in == 2_000

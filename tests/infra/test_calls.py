@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from domain.audio import SPOKEN_RATE, Audio
 from domain.errors import BadInput, ParleyError, Unavailable
 from domain.usage import TURN, Call, Meter, Usage
 from functions.pools import Name
@@ -72,6 +73,24 @@ async def test_an_answer_is_written_down_with_what_it_used_and_whose_it_was() ->
     assert (row.remote_id, row.container, row.price_class) == ("fc-1", "ta-1", "L4")
     # L4 0.000222 a second, two cores at 0.0000131, 8 GiB at 0.00000222: a quarter of 0.00026596 USD.
     assert row.microusd == 66
+
+
+async def test_sound_is_counted_as_it_comes_so_that_a_stream_that_is_left_tells_what_was_heard_of_it() -> None:
+    class Singing(Far):
+        async def stream(self, function: Name, method: str, *args: object, meter: Meter) -> AsyncGenerator[Any, None]:
+            meter.container = "ta-3"
+            for _ in range(3):
+                yield Audio(bytes(4_800), SPOKEN_RATE)
+            meter.take(Usage(40, 301, container="ta-3"))  # what the function itself has measured, at its end
+
+    left, whole = Book(Singing()), Book(Singing())
+    async with aclosing(left.calls.stream("tts", "speak", "la", first_s=5, gap_s=5)) as sounds:
+        await anext(sounds)
+        await anext(sounds)
+    assert (left.row.audio_ms, left.row.outcome) == (200, "stopped")
+    async for _ in whole.calls.stream("tts", "speak", "la", first_s=5, gap_s=5):
+        pass
+    assert (whole.row.audio_ms, whole.row.outcome) == (301, "done")
 
 
 async def test_every_call_has_an_id_of_its_own() -> None:

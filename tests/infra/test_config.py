@@ -18,6 +18,7 @@ GOOD = {
     "OPERATOR_KEY": "N7jU3mR9xT5vB1kZ8qL4wF0cH6pY2dEg",
     "PUBLIC_URL": "https://parley.example",
     "MAIL": "smtp://us:pa@mail.parley.example:587",
+    "PAYMENTS": "off",
 }
 
 
@@ -112,7 +113,8 @@ def test_production_may_keep_its_chats_in_a_file_and_do_without_the_page_of_cost
 
 
 def test_a_deployment_is_checked_for_production_before_it_is_made() -> None:
-    env = {**GOOD, "CORE_URL": "mysql://u:p@db.example/parley"}
+    knowledge = {"PAGES_URL": "postgresql://u:p@db.example/pages", "QDRANT_URL": "https://q.example:6333"}
+    env = {**GOOD, "CORE_URL": "mysql://u:p@db.example/parley", **knowledge}
     assert problems(env) == []
     assert problems({**env, "PUBLIC_URL": ""}) == []  # Modal gives it an https address
     assert "AUDIT_KEY" in problems({**env, "AUDIT_KEY": env["SECRET_KEY"]})[0]
@@ -180,3 +182,42 @@ def test_defaults_that_are_told_are_the_defaults(tmp_path: Path) -> None:
     config = read({"DATA_DIR": str(tmp_path)})
     assert ",".join(map(str, config.argon2)) == told["ARGON2"]
     assert (str(config.refresh_days), config.security_question) == (told["REFRESH_DAYS"], told["SECURITY_QUESTION"])
+
+
+def test_only_a_model_that_could_see_is_shown_pictures(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="LLM_SEES"):
+        read({"DATA_DIR": str(tmp_path), "LLM_SEES": "1"})
+    endpoint = {"LLM_BASE_URL": "http://127.0.0.1:9/v1", "LLM_MODEL": "some-model"}
+    assert read({"DATA_DIR": str(tmp_path), **endpoint, "LLM_SEES": "1"}).llm_sees
+    assert not read({"DATA_DIR": str(tmp_path), **endpoint}).llm_sees
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"FILES_URL": "https://bucket.example"}, "FILES_URL cannot be used: give s3://bucket"),
+        ({"FILES_URL": "s3://"}, "FILES_URL cannot be used"),
+        ({"FILES_URL": "s3://bucket/ours"}, "FILES_KEY and FILES_SECRET must be too"),
+        ({"FILES_URL": "s3://bucket", "FILES_KEY": "key"}, "FILES_KEY and FILES_SECRET must be too"),
+        ({"FILES_ENDPOINT": "bucket.example"}, "FILES_ENDPOINT cannot be used"),
+        ({"FILES_MOST": "0"}, "FILES_MOST='0': use a number from 1"),
+        ({"FILES_MOST_MB": "lots"}, "FILES_MOST_MB='lots'"),
+        ({"FILES_TEMPORARY_HOURS": "0"}, "FILES_TEMPORARY_HOURS='0'"),
+    ],
+)
+def test_where_files_are_is_said_whole(tmp_path: Path, change: dict[str, str], words: str) -> None:
+    with pytest.raises(ConfigError) as wrong:
+        read({"DATA_DIR": str(tmp_path), **change})
+    assert words in str(wrong.value)
+
+
+def test_files_are_on_this_machine_unless_a_bucket_is_named(tmp_path: Path) -> None:
+    here = read({"DATA_DIR": str(tmp_path)})
+    assert (here.files_url, here.files_most, here.files_most_mb, here.files_temporary_hours) == ("", 20, 200, 24)
+    there = read(
+        {"DATA_DIR": str(tmp_path), "FILES_URL": "s3://bucket/ours/", "FILES_KEY": "k", "FILES_SECRET": "s",
+         "FILES_ENDPOINT": "http://127.0.0.1:9000/", "FILES_REGION": "eu-central-1"}
+    )  # fmt: skip
+    assert (there.files_url, there.files_endpoint, there.files_region) == (
+        "s3://bucket/ours", "http://127.0.0.1:9000", "eu-central-1",
+    )  # fmt: skip

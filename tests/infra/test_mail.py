@@ -165,6 +165,7 @@ def test_sending_never_waits_for_a_server(store: SqlOutbox, clock: Hands) -> Non
         sending.send(mail())
         silent.settimeout(10)
         connection, _ = silent.accept()  # the thread is there, and waits
+        silent.close()  # what it tries next is refused, not left waiting
         sending.send(mail(2))
         assert len(store.newest()) == 2
         connection.close()
@@ -281,7 +282,7 @@ def test_mail_to_another_machine_goes_over_tls_and_then_gives_the_password(
 ) -> None:
     theirs, ours = certificate(tmp_path)
     store.put(mail())
-    monkeypatch.setattr("infra.smtp._loopback", lambda host: False)
+    monkeypatch.setattr("infra.smtp.loopback", lambda host: False)
     with post_office(theirs, offers=("AUTH PLAIN",)) as post:
         mailer(store, post, clock, "smtp://an%40na:p%3Ass@127.0.0.1:{}", context=ours).deliver()
     assert only(post).encrypted and only(post).user == "an@na"
@@ -303,7 +304,7 @@ def test_without_good_tls_nothing_leaves_and_nothing_is_lost(
 ) -> None:
     theirs, ours = certificate(tmp_path, "other.test" if fault == "another name" else "127.0.0.1")
     store.put(mail())
-    monkeypatch.setattr("infra.smtp._loopback", lambda host: False)
+    monkeypatch.setattr("infra.smtp.loopback", lambda host: False)
     with post_office(None if fault == "no STARTTLS" else theirs, offers=("AUTH PLAIN",)) as post:
         if fault == "refuses":
             post.answer = lambda command: "454 TLS not available" if command == "STARTTLS" else None

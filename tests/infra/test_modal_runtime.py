@@ -12,12 +12,15 @@ from typing import Any
 import modal
 import pytest
 
-from domain.errors import BadInput, TooLong, Unavailable
+from domain.errors import BadInput, NotAllowed, TooLong, Unavailable
 from domain.usage import Header, Meter, Usage
+from domain.worker_tokens import WorkerTokens
 from functions.pools import Name, pools
 from infra.modal_runtime import ModalBackend
+from tests.fakes import HandClock
 
 pytestmark = pytest.mark.anyio
+KEY = "of the workers, in this test: 32 signs"
 
 
 class Method:
@@ -28,11 +31,13 @@ class Method:
         self.items = items
         self.go = asyncio.Event()
         self.calls = self.given = 0
+        self.tokens: list[str] = []
         self.remote = self.remote_gen = self  # so that `.remote.aio` and `.remote_gen.aio` are what they must be
         self.closed = False
 
-    def aio(self, *args: object) -> Any:
+    def aio(self, *args: object, token: str) -> Any:
         self.calls += 1
+        self.tokens.append(token)
         return self._stream() if self.items else self._answer()
 
     async def _answer(self) -> object:
@@ -67,7 +72,8 @@ class Backend(ModalBackend):
         self.now = 1_000.0
         self.cancelled: list[str] = []
         self._handle = Handle(method)
-        super().__init__("laptop", clock=lambda: self.now)
+        self.clock = HandClock()
+        super().__init__("laptop", WorkerTokens(KEY, self.clock), clock=lambda: self.now)
 
     def _object(self, function: Name) -> Any:
         return self._handle
@@ -233,3 +239,78 @@ async def test_a_call_that_was_left_just_before_the_end_is_cancelled_all_the_sam
     await backend.close()
     assert backend.cancelled == ["fc-1"]
     assert method.closed
+
+
+async def test_every_call_carries_a_token_for_its_function_and_the_same_one_for_half_a_minute() -> None:
+    method = Method(("heard", Usage(1)))
+    method.go.set()
+    backend = Backend(method)
+    for _ in range(3):
+        await backend.call("asr", "transcribe", meter=Meter())
+        backend.clock.seconds += 9
+    await backend.call("queries", "embed", ["text"], "query", meter=Meter())
+    backend.clock.seconds += 9
+    await backend.call("asr", "transcribe", meter=Meter())
+    first, second, third, other, later = method.tokens
+    assert first == second == third
+    assert len({first, other, later}) == 3
+    reader = WorkerTokens(KEY, backend.clock)
+    reader.check(third, "asr")
+    reader.check(other, "embed")
+    with pytest.raises(NotAllowed):
+        reader.check(third, "embed")
+
+
+class Strict(Method):
+    """Refuses whom the real functions refuse, once its container has started, which takes long."""
+
+    def __init__(self, starts_in_s: float, raises: bool) -> None:
+        super().__init__(items=SPOKEN if raises else ())
+        self.starts_in_s, self.raises = starts_in_s, raises
+        self.backend: Backend
+        self.key = KEY
+
+    def aio(self, *args: object, token: str) -> Any:
+        self.backend.clock.seconds += self.starts_in_s
+        self.starts_in_s = 0.0
+        return super().aio(*args, token=token)
+
+    async def _answer(self) -> object:
+        return ("an answer", Usage(1)) if (no := self._refusal()) is None else (no, Usage(0))
+
+    async def _stream(self) -> AsyncGenerator[object, None]:
+        if (no := self._refusal()) is not None:
+            raise no
+        for item in self.items:
+            yield item
+
+    def _refusal(self) -> NotAllowed | None:
+        try:
+            WorkerTokens(self.key, self.backend.clock).check(self.tokens[-1], "tts")
+        except NotAllowed as refused:
+            return refused
+        return None
+
+
+@pytest.mark.parametrize("raises", [True, False], ids=["a stream", "an answer"])
+async def test_a_call_whose_token_ran_out_while_a_container_started_is_made_again(raises: bool) -> None:
+    method = Strict(90, raises)
+    method.backend = backend = Backend(method)
+    if raises:
+        assert [item async for item in backend.stream("tts", "speak", meter=Meter())] == ["one", "two"]
+    else:
+        assert await backend.call("tts", "speak", meter=Meter()) == "an answer"
+    assert method.calls == 2
+
+
+@pytest.mark.parametrize("raises", [True, False], ids=["a stream", "an answer"])
+async def test_functions_with_another_key_are_asked_once_and_are_unavailable(raises: bool) -> None:
+    method = Strict(0, raises)
+    method.key = "of other workers, in this test: 32 signs"
+    method.backend = backend = Backend(method)
+    stream = backend.stream("tts", "speak", meter=Meter())
+    asked = anext(stream) if raises else backend.call("tts", "speak", meter=Meter())
+    with pytest.raises(Unavailable, match="tts_failed"):  # no word to the visitor about being allowed anything
+        await asked
+    await stream.aclose()
+    assert method.calls == 1

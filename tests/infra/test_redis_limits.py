@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 
 from infra.redis_limits import AGAIN_S, RedisLimits
+from tests.bench.server import free_port
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-TRIES = 100
+TRIES = 1_200  # of 50 ms
 
 
 class Hands:
@@ -23,12 +24,6 @@ class Hands:
 
     def __call__(self) -> float:
         return self.now
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def start(port: int, folder: Path) -> "subprocess.Popen[bytes]":

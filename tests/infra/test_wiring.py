@@ -1,12 +1,15 @@
 """The whole put together with scripted engines: what a turn cost stands in the ledger, and on whose account."""
 
 import asyncio
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from domain.audio import HEARD_RATE, Audio
+from domain.errors import NotFound
+from domain.knowledge.model import Shelf, Source
+from domain.people import Pending, Role, User
 from domain.turn import Ask, Turn
 from infra.config import ConfigError, read
 from infra.wiring import Services, assemble, migrate
@@ -86,3 +89,74 @@ async def test_scripted_engines_run_on_the_local_plane_too_and_begin_their_repli
 def test_scripted_engines_are_refused_on_modal(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="ENGINES='scripted' needs RUNTIME='inline' or 'local'"):
         read({"DATA_DIR": str(tmp_path), "RUNTIME": "modal", "ENGINES": "scripted"})
+
+
+class Killed(BaseException):
+    """Nothing of ours catches it, as nothing catches a SIGKILL."""
+
+
+def settle(services: Services, name: str, role: Role = "member") -> None:
+    """Give an account of the id "id-" + name."""
+    now, accounts = services.clock.now(), services.members.accounts
+    user = User(id=f"id-{name}", username=name, email=f"{name}@x.org", role=role, created_at=now, password_at=now)
+    accounts.pend(
+        Pending(
+            token_hash=f"t-{name}", username=name, email=user.email, phone=None, password_hash="-",
+            language="en", guest="", expires_at=now + timedelta(days=1),
+        )
+    )
+    accounts.confirm(f"t-{name}", user, now)
+
+
+def give(services: Services, name: str) -> str:
+    """Put a source on somebody's own shelf; return its id."""
+    now, shelf = services.clock.now(), Shelf(f"id-{name}", "")
+    url = "http://127.0.0.1/"
+    made = Source(id=f"source-{name}", shelf=shelf, kind="page", url=url, created_at=now, next_at=now)
+    return services.knowledge.sources.add(made).id
+
+
+async def test_an_account_that_is_erased_takes_its_knowledge_along_whenever_the_program_was_killed(
+    services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    accounts, sources = services.members.accounts, services.knowledge.sources
+    for name in ("anna", "ben"):
+        settle(services, name)
+        give(services, name)
+    accounts.delete("id-anna", services.clock.now() - timedelta(days=8))
+
+    def killed(_: datetime) -> list[str]:
+        raise Killed  # between the two databases
+
+    monkeypatch.setattr(accounts, "purge", killed)
+    with pytest.raises(Killed):
+        await services.erase()
+    monkeypatch.undo()
+    assert sources.owned("id-anna") == []  # nobody's pages outlive their account
+    assert accounts.get("id-anna").deleted_at is not None
+    await services.erase()
+    with pytest.raises(NotFound, match="account_gone"):
+        accounts.get("id-anna")
+    assert [row.event.target for row in services.members.audit.find(action="erased")] == ["id-anna"]
+    assert len(sources.owned("id-ben")) == 1
+    await services.stop()
+
+
+async def test_what_members_gave_is_visited_as_long_as_they_are_members_and_neither_suspended_nor_leaving(
+    services: Services,
+) -> None:
+    """Loopback is refused by the fetcher: a visit that is made fails, one that is not made is stopped."""
+    accounts, now = services.members.accounts, services.clock.now()
+    ids: dict[str, str] = {}
+    for name in ("anna", "ben", "carl", "dora", "guest"):
+        if name != "guest":
+            settle(services, name, "user" if name == "ben" else "member")
+        ids[name] = give(services, name)
+    accounts.suspend("id-carl", now)
+    accounts.delete("id-dora", now)
+    states = {}
+    for name, source_id in ids.items():
+        run = await services.knowledge.crawler.crawl(source_id)
+        states[name] = run.state if run is not None else ""
+    await services.stop()
+    assert states == {"anna": "failed", "ben": "stopped", "carl": "stopped", "dora": "stopped", "guest": "stopped"}

@@ -148,7 +148,7 @@ def test_reading_stops_between_batches_and_keeps_what_was_read(tiny: LlamaLlm) -
     reading.start()
     time.sleep(0.3)
     stop.set()
-    reading.join(20)
+    reading.join(60)
     assert not reading.is_alive()
     read = tiny.cost.read
     tiny.prepare(long, NEVER)
@@ -187,11 +187,11 @@ def test_nothing_is_written_during_a_pause_and_the_reply_goes_on_after_it(tiny: 
         while len(written) < 3:
             time.sleep(0.005)
         with tiny.pause():
-            time.sleep(0.3)  # the word that was under way
             before = len(written)
-            time.sleep(0.3)
-            assert len(written) == before
-    assert len(written) > before
+            time.sleep(0.6)
+            during = len(written)
+            assert during <= before + 1  # the word that was under way
+    assert len(written) > during
 
 
 def test_a_chat_longer_than_the_context_is_cut_not_refused(tiny: LlamaLlm) -> None:

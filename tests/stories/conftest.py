@@ -14,7 +14,20 @@ def server() -> Iterator[Server]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def slow_server() -> Iterator[Server]:
+    """The same, but a reply takes 12 seconds: for what happens meanwhile."""
+    with serving(module="tests.slow", ENGINES="scripted", BENCH="1") as running:
+        yield running
+
+
+@pytest.fixture
+def patient(slow_server: Server) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=slow_server.url, headers=BROWSER, timeout=60, trust_env=False) as client:
+        yield client
+
+
 @pytest.fixture
 def visitor(server: Server) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, headers=BROWSER, timeout=30, trust_env=False) as client:
+    with httpx.Client(base_url=server.url, headers=BROWSER, timeout=60, trust_env=False) as client:
         yield client

@@ -39,7 +39,7 @@ def open_streams(visitor: httpx.Client) -> float:
     return next(float(line.split()[1]) for line in lines if line.startswith("parley_open_streams "))
 
 
-def until(true: Callable[[], bool], limit_s: float = 10.0) -> bool:
+def until(true: Callable[[], bool], limit_s: float = 60.0) -> bool:
     end = time.monotonic() + limit_s
     while time.monotonic() < end:
         if true():
@@ -87,15 +87,15 @@ def test_a_connection_that_is_cut_loses_and_doubles_nothing(visitor: httpx.Clien
     assert len(said(visitor, chat)) == 2
 
 
-def test_speaking_over_the_character_keeps_what_was_heard(visitor: httpx.Client) -> None:
-    chat = new_chat(visitor)
-    with begin(visitor, chat) as answer:
+def test_speaking_over_the_character_keeps_what_was_heard(patient: httpx.Client) -> None:
+    chat = new_chat(patient)
+    with begin(patient, chat) as answer:
         stream = iter(messages(answer.iter_lines()))
         events: list[Message] = []
         while len([event for event in events if event.name == "audio"]) < 6:
             events.append(next(stream))
         turn = events[0].json["turn"]
-        stopped = visitor.post(f"/chats/{chat}/turns/{turn}/stop", data={"heard_ms": "400"})
+        stopped = patient.post(f"/chats/{chat}/turns/{turn}/stop", data={"heard_ms": "400"})
         assert stopped.status_code == 204
         rest = list(stream)
     done = rest[-1].json
@@ -103,7 +103,7 @@ def test_speaking_over_the_character_keeps_what_was_heard(visitor: httpx.Client)
     spoken = "".join(event.json["text"] for event in [*events, *rest] if event.name == "cue")
     assert len(done["text"]) < len(spoken)
     assert spoken.startswith(done["text"])
-    assert said(visitor, chat)[1:] == ([("assistant", done["text"])] if done["text"] else [])
+    assert said(patient, chat)[1:] == ([("assistant", done["text"])] if done["text"] else [])
 
 
 def test_twenty_posts_at_once_over_sockets_are_one_turn(server: Server, visitor: httpx.Client) -> None:
@@ -111,7 +111,9 @@ def test_twenty_posts_at_once_over_sockets_are_one_turn(server: Server, visitor:
 
     def post(_: int) -> list[Message]:
         with (
-            httpx.Client(base_url=server.url, headers=BROWSER, cookies=visitor.cookies, trust_env=False) as tab,
+            httpx.Client(
+                base_url=server.url, headers=BROWSER, cookies=visitor.cookies, timeout=60, trust_env=False
+            ) as tab,
             begin(tab, chat) as answer,
         ):
             return list(messages(answer.iter_lines()))
@@ -123,13 +125,14 @@ def test_twenty_posts_at_once_over_sockets_are_one_turn(server: Server, visitor:
     assert len(said(visitor, chat)) == 2
 
 
-def test_pages_are_served_while_a_reply_streams(visitor: httpx.Client) -> None:
-    chat = new_chat(visitor)
-    with begin(visitor, chat) as answer:
+def test_pages_are_served_while_a_reply_streams(patient: httpx.Client) -> None:
+    chat = new_chat(patient)
+    assert until(lambda: open_streams(patient) == 0)  # of the tests before
+    with begin(patient, chat) as answer:
         stream = messages(answer.iter_lines())
         assert next(iter(stream)).name == "turn"
-        assert visitor.get("/").status_code == 200
-        assert open_streams(visitor) == 1
+        assert patient.get("/").status_code == 200
+        assert open_streams(patient) == 1
 
 
 def test_the_bench_runs_an_ordinary_turn(server: Server, visitor: httpx.Client) -> None:
@@ -142,7 +145,7 @@ def test_the_bench_runs_an_ordinary_turn(server: Server, visitor: httpx.Client) 
 @contextlib.contextmanager
 def wire(server: Server) -> Iterator[socket.socket]:
     where = urlsplit(server.url)
-    with socket.create_connection((where.hostname, where.port), timeout=10) as connection:
+    with socket.create_connection((where.hostname, where.port), timeout=60) as connection:
         yield connection
 
 
@@ -193,25 +196,24 @@ def test_nonsense_on_the_wire_breaks_nothing(server: Server, visitor: httpx.Clie
 
 
 def test_a_restart_in_the_middle_of_a_reply_loses_no_words(tmp_path: Path) -> None:
-    began = time.monotonic()
     with (
-        serving(data_dir=tmp_path, ENGINES="scripted") as server,
-        httpx.Client(base_url=server.url, headers=BROWSER, timeout=30, trust_env=False) as visitor,
+        serving(data_dir=tmp_path, ENGINES="scripted") as first,
+        httpx.Client(base_url=first.url, headers=BROWSER, timeout=60, trust_env=False) as visitor,
     ):
         chat = new_chat(visitor)
         with begin(visitor, chat) as answer:
             stream = messages(answer.iter_lines())
             while next(iter(stream)).name != "audio":
                 pass
-            os.kill(server.pid, signal.SIGTERM)
+            os.kill(first.pid, signal.SIGTERM)
             assert list(stream)[-1].name == "done"  # what has begun is brought to its end
         cookies = visitor.cookies
+    assert first.ended == 0  # and nobody had to kill it
     with (
-        serving(data_dir=tmp_path, ENGINES="scripted") as server,
-        httpx.Client(base_url=server.url, headers=BROWSER, cookies=cookies, trust_env=False) as visitor,
+        serving(data_dir=tmp_path, ENGINES="scripted") as second,
+        httpx.Client(base_url=second.url, headers=BROWSER, cookies=cookies, timeout=60, trust_env=False) as visitor,
     ):
         assert [role for role, _ in said(visitor, chat)] == ["user", "assistant"]
-    assert time.monotonic() - began < 60
 
 
 def test_a_port_that_is_taken_is_said_in_one_line(server: Server, tmp_path: Path) -> None:
@@ -239,5 +241,5 @@ def test_a_database_that_cannot_be_opened_is_said_in_one_line(tmp_path: Path) ->
 def start(folder: Path, **env: str) -> subprocess.CompletedProcess[str]:
     settings = {**os.environ, "ENGINES": "scripted", "DATA_DIR": str(folder), **env}
     return subprocess.run(
-        [sys.executable, "-m", "web"], cwd=ROOT, env=settings, capture_output=True, text=True, timeout=30
+        [sys.executable, "-m", "web"], cwd=ROOT, env=settings, capture_output=True, text=True, timeout=120
     )

@@ -19,7 +19,7 @@ def make(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
         name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS", "ARGS")
     }
     return subprocess.run(
-        ["make", *arguments], cwd=ROOT, env={**clean, **env}, capture_output=True, text=True, timeout=60
+        ["make", *arguments], cwd=ROOT, env={**clean, **env}, capture_output=True, text=True, timeout=200
     )
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import msgspec
@@ -23,8 +23,7 @@ from domain.people import Mail
 from domain.sign_ins import SignIns
 from tests.fakes import HandClock
 from tests.fakes_limits import MemoryAudit, MemoryLimits, MemoryMailer
-from tests.web.house import BROWSER, House
-from web.app import create_app
+from tests.web.house import BROWSER, House, application
 
 SITE = "https://parley.test"
 PASSWORD = "a tin whistle at noon"
@@ -49,11 +48,14 @@ class Home(House):
             Hasher("8,1,1"), issuer, self.time, rules, self.sign_ins,
         )  # fmt: skip
         who = msgspec.structs.replace(self.services.members, people=self.people, sign_ins=self.sign_ins)
-        self.services = msgspec.structs.replace(self.services, members=who, clock=self.time)
-        self.app = create_app(self.services)
+        sold = self.sells(who, self.audit, self.letters, self.time)
+        self.services = msgspec.structs.replace(
+            self.services, members=who, clock=self.time, selling=sold, shelves=self.shelved(sold)
+        )
+        self.app = application(self.services)
 
     @contextmanager
-    def running(self) -> Iterator["Home"]:
+    def running(self) -> Iterator[Self]:
         """The application is started once, however many browsers come."""
         scheme = "https" if self.config.secure else "http"
         with TestClient(self.app, base_url=f"{scheme}://testserver.local", raise_server_exceptions=False) as client:
@@ -79,10 +81,9 @@ class Home(House):
         return self.last.kind
 
     def link(self) -> str:
-        """Return the path of the link in the last mail."""
-        found = re.search(rf"{SITE}(/\S+)", self.last.body)
-        assert found
-        return found[1]
+        """Return the path of the link in the last mail about accounts: receipts come when their jobs are done."""
+        found = (re.search(rf"{SITE}(/\S+)", mail.body) for mail in reversed(self.letters.sent))
+        return next(each[1] for each in found if each)
 
 
 def csrf(client: httpx.Client) -> str:

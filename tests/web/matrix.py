@@ -3,7 +3,7 @@
 A new route without a row fails test_matrix: whoever adds one says here who may use it.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
@@ -31,6 +31,8 @@ OWNER: Table = {
     "other guest's object": "gone",
     "other user's object": "gone",
 }
+# What a plan gives that neither guests nor accounts have for nothing.
+PLAN_OWNER: Table = {**OWNER, "guest": "refused", "user": "refused"}
 USER: Table = {
     **ALL,
     **dict.fromkeys(SIGNED_OUT, "sign in"),
@@ -52,13 +54,23 @@ NOT_TO_BE_HAD: Table = {visitor: "refused" if outcome == "in" else outcome for v
 OPERATOR: Table = {**dict.fromkeys(VISITORS, "sign in"), "admin": "in"}
 
 
+# What a member has of their own, and nobody else sees; and what is a character's, for everybody to see.
+MEMBER: Table = {**USER, "user": "refused", "other user's object": "refused"}
+MINE: Table = {**dict.fromkeys(VISITORS, "gone"), "user": "in", "member": "in", "admin": "in"}
+MINE_TO_CHANGE: Table = {**USER, "user": "refused", "other user's object": "gone"}
+# Programs may do without a token there, but are told when theirs is not good: they would miss what is their own.
+BAD_TOKEN: Table = {"expired session": "sign in", "revoked session": "sign in", "suspended user": "sign in"}
+TOKEN: Table = {**ALL, **BAD_TOKEN}
+MINE_TO_REMOVE: Table = USER_OWNER
+
+
 class Row(msgspec.Struct, frozen=True):
     who: Table
     role: Role = "guest"  # what the route declares
     fields: tuple[str, ...] = ()  # of its form, or of its JSON where `json`
     query: tuple[str, ...] = ()
     json: bool = False
-    sent: dict[str, str] | None = None  # what a proper request has in its form, where it would not get far without
+    sent: dict[str, Any] | None = None  # what a proper request has in its form, where it would not get far without
     asked: str = ""  # and in its query
     stream: bool = False  # answers go on: read only by who means it
     personal: bool = True  # never kept by a shared cache
@@ -89,15 +101,22 @@ def admin(*fields: str, query: tuple[str, ...] = (), sent: dict[str, str] | None
     return Row(ADMIN, "admin", fields=fields, query=query, sent=sent)
 
 
-def api(*fields: str, role: Role = "guest", who: Table = ALL) -> Row:
-    return Row(who, role, fields=fields, json=True)
+def api(*fields: str, role: Role = "guest", who: Table = ALL, sent: dict[str, Any] | None = None) -> Row:
+    return Row(who, role, fields=fields, json=True, sent=sent)
 
 
 LINK = Row(NOBODY)
-LINK_POST = Row(NOBODY, fields=("password", "username", "phone"), sent={"password": "a tin whistle at noon"})
+CONFIRM = Row(NOBODY, query=("next",))
+CONFIRM_POST = Row(
+    NOBODY, fields=("password", "username", "phone", "next"), sent={"password": "a tin whistle at noon"}
+)  # fmt: skip
+SOURCE_FIELDS = ("title", "include", "exclude", "depth", "max_pages", "hours")
+SOURCE, FILE = "/knowledge/sources/{source_id}", "/files/{file_id}"
 KEY = "the operator's key, 32 characters or more"
-GET, POST = "GET", "POST"
+GET, POST, DELETE = "GET", "POST", "DELETE"
 TURN = "/chats/{chat_id}/turns/{turn_id}"
+ORDER = "/membership/orders/{order_id}"
+ATTACHMENT = "/chats/{chat_id}/attachments/{attachment_id}"
 
 ROWS: dict[tuple[str, str], Row] = {
     (GET, "/"): public(shared=True),
@@ -119,12 +138,20 @@ ROWS: dict[tuple[str, str], Row] = {
     (GET, "/chats/{chat_id}/export.md"): own(),
     (GET, "/chats/{chat_id}/export.json"): own(),
     (GET, "/chats/{chat_id}/messages/{message_id}/sound.wav"): own(),
+    (GET, "/chats/{chat_id}/attachments"): own(),
+    (POST, "/chats/{chat_id}/attachments"): Row(PLAN_OWNER, fields=("url",)),
+    (GET, ATTACHMENT): own(),
+    (GET, ATTACHMENT + "/picture"): Row(NOBODY),  # what was attached there is a text
+    (POST, ATTACHMENT + "/again"): Row(PLAN_OWNER),
+    (POST, ATTACHMENT + "/remove"): own(),
     (POST, "/chats/{chat_id}/turns"): own(
-        fields=("key", "text", "utterance", "speech"), stream=True, sent={"key": "turn-key-0001", "text": "Hello"}
+        fields=("key", "text", "utterance", "attachments", "speech"), stream=True,
+        sent={"key": "turn-key-0001", "text": "Hello"},
     ),
     (GET, TURN + "/events"): own(query=("after",), stream=True),
     (POST, TURN + "/stop"): own(fields=("heard_ms", "superseded")),
     (GET, TURN + "/receipt"): own(),
+    (GET, "/chats/{chat_id}/voice"): own(),
     (POST, "/chats/{chat_id}/utterances/{utterance}"): own(query=("seq", "pause"), asked="seq=0"),
     (GET, "/operator"): Row(OPERATOR, query=("days",)),
     (GET, "/operator/turns"): Row(OPERATOR, query=("before",)),
@@ -138,12 +165,12 @@ ROWS: dict[tuple[str, str], Row] = {
     (POST, "/sign-in/passkey/options"): public(),
     (POST, "/sign-in/passkey"): public(fields=("key", "next"), json=True),
     (POST, "/sign-out"): public(),
-    (GET, "/register"): public(),
-    (POST, "/register"): public(fields=("username", "email", "phone", "password")),
+    (GET, "/register"): public(query=("next",)),
+    (POST, "/register"): public(fields=("username", "email", "phone", "password", "next")),
     (GET, "/register/sent"): public(),
     (POST, "/register/strength"): public(fields=("password", "username", "email")),
-    (GET, "/confirm/{token}"): LINK,
-    (POST, "/confirm/{token}"): LINK_POST,
+    (GET, "/confirm/{token}"): CONFIRM,
+    (POST, "/confirm/{token}"): CONFIRM_POST,
     (GET, "/recover"): public(),
     (POST, "/recover"): public(fields=("email",)),
     (GET, "/recover/sent"): public(),
@@ -200,12 +227,87 @@ ROWS: dict[tuple[str, str], Row] = {
     (POST, "/api/auth/recover"): api("email", who=ALL),
     (POST, "/api/auth/recover/finish"): api("token", "password", "answer", who=ALL),
     (POST, "/api/auth/recover/code"): api("login", "code", "password", who=ALL),
+    (GET, "/membership"): public(query=("period", "currency", "coupon", "plan", "done")),
+    (POST, "/membership/buy"): user("plan", "period", "currency", "coupon"),
+    (POST, "/membership/change"): user("plan", "period"),
+    (POST, "/membership/cancel"): user(),
+    (POST, "/membership/resume"): user(),
+    (GET, "/membership/return"): user(query=("order",)),
+    (GET, "/membership/orders"): user(query=("before",)),
+    (GET, ORDER): user(who=USER_OWNER),
+    (GET, ORDER + "/state"): user(query=("look",), who=USER_OWNER),
+    (GET, ORDER + "/pay"): user(who=USER_OWNER),
+    (POST, ORDER + "/drop"): user(who=USER_OWNER),
+    (GET, ORDER + "/receipt"): user(who=USER_OWNER),
+    (POST, "/payments/{provider}/webhook"): public(),  # what is not signed is refused, whoever sends it
+    (GET, "/api/membership"): user(),
+    (GET, "/api/membership/plans"): Row(TOKEN, query=("currency", "coupon")),
+    (GET, "/api/membership/usage"): user(query=("feature", "days")),
+    (GET, "/api/membership/orders"): user(query=("before", "limit")),
+    (GET, "/api/membership/orders/{order_id}"): user(who=USER_OWNER),
+    (POST, "/api/membership/buy"): api("plan", "period", "currency", "coupon", role="user", who=USER),
+    (POST, "/api/membership/change"): api("plan", "period", "coupon", role="user", who=USER),
+    (POST, "/api/membership/cancel"): api(role="user", who=OFF),  # they have none
+    (POST, "/api/membership/resume"): api(role="user", who=OFF),
+    (GET, "/characters/{slug}/knowledge"): public(query=("removed", "done", "everybody", "mine")),
+    (GET, "/knowledge"): public(query=("removed", "done", "mine")),
+    (POST, "/knowledge/sources"): Row(
+        MEMBER, "user", fields=("url", "character", "everybody", "kind", *SOURCE_FIELDS), sent={"url": "site.example/a"}
+    ),
+    (GET, SOURCE): Row(MINE, query=("after", "done")),
+    (GET, SOURCE + "/progress"): Row(MINE, query=("was", "wait")),
+    (POST, SOURCE + "/crawl"): Row(MINE_TO_CHANGE, "user"),
+    (POST, SOURCE + "/stop"): Row(MINE_TO_CHANGE, "user"),
+    (POST, SOURCE + "/pause"): Row(MINE_TO_CHANGE, "user", fields=("on",)),
+    (POST, SOURCE + "/change"): Row(MINE_TO_CHANGE, "user", fields=SOURCE_FIELDS),
+    (POST, SOURCE + "/remove"): Row(MINE_TO_REMOVE, "user"),
+    (POST, SOURCE + "/restore"): Row(MINE_TO_CHANGE, "user"),
+    (GET, "/knowledge/pages/{page_id}"): Row(MINE),
+    (GET, "/knowledge/search"): Row(
+        ALL, query=("q", "character", "mode", "site", "language", "since"), asked="q=virtue&character=socrates"
+    ),
+    (POST, "/web/search"): api(
+        "query", "character", "mode", "site", "language", "since", "until", who=TOKEN, sent={"query": "virtue"}
+    ),
+    (POST, "/web/ingest"): Row(
+        MEMBER, "user", fields=("url", "character", "kind", "title", "include", "exclude"), json=True,
+        sent={"url": "site.example/b"},
+    ),
+    (POST, "/web/bulk_ingest"): Row(
+        MEMBER, "user", fields=("urls", "character"), json=True, sent={"urls": ["site.example/c"]}
+    ),
+    (GET, "/web/sources/{source_id}"): Row({**MINE, **BAD_TOKEN}),
+    (GET, "/web/page"): Row({**MINE, **BAD_TOKEN}, query=("id", "url", "character"), asked="id={page_id}"),
+    (GET, "/files"): user(query=("before", "removed", "done")),
+    (POST, "/files"): user("area", "file"),
+    (GET, FILE + "/content"): user(who=USER_OWNER),
+    (POST, FILE + "/permanent"): user(who=USER_OWNER),
+    (POST, FILE + "/remove"): user(who=USER_OWNER),
+    (POST, FILE + "/restore"): user(who=OFF),  # it was not removed
+    (POST, "/chats/{chat_id}/save"): user("audio", who={**USER_OWNER, "user": "refused"}),  # by their plan
+    (POST, "/api/files"): user("area"),
+    (GET, "/api/files"): Row(USER, "user", query=("before", "limit"), json=True),
+    (GET, "/api" + FILE): api(role="user", who=USER_OWNER),
+    (GET, "/api" + FILE + "/content"): api(role="user", who=USER_OWNER),
+    (DELETE, "/api" + FILE): api(role="user", who=USER_OWNER),
+    (POST, "/api" + FILE + "/restore"): api(role="user", who=OFF),
+    (POST, "/api" + FILE + "/permanent"): api(role="user", who=USER_OWNER),
+    (POST, "/chat/api/chat/save"): api(
+        "chat_id", "audio", "area", "keep", role="user", who=OFF, sent={"chat_id": "nobodys"}
+    ),
+    (GET, "/api/openapi.json"): public(shared=True),
     (GET, "/admin"): admin(),
     (GET, "/admin/users"): admin(query=("q", "after", "done")),
     (POST, "/admin/users/{user_id}/role"): admin("role", "q", sent={"role": "member"}),
     (POST, "/admin/users/{user_id}/suspend"): admin("on", "q", sent={"on": "1"}),
-    (GET, "/admin/audit"): admin(query=("action", "actor", "days", "before")),
+    (GET, "/admin/audit"): admin(query=("action", "about", "days", "before")),
     (GET, "/admin/health"): admin(),
+    (GET, "/admin/orders"): admin(query=("state", "before")),
+    (GET, "/admin/orders/{order_id}"): admin(query=("done",)),
+    (POST, "/admin/orders/{order_id}/refund"): admin("sum", "sure"),
+    (GET, "/admin/coupons"): admin(query=("after", "done")),
+    (POST, "/admin/coupons"): admin("code", "off", "most", "plan", "until", "currency", "once"),
+    (GET, "/admin/books"): admin(),
     (GET, "/outbox"): Row(NOBODY),  # only where mail is kept and for a browser on the machine itself
     (GET, "/health"): public(shared=True),
     (GET, "/ready"): public(shared=True),

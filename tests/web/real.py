@@ -12,11 +12,13 @@ from litestar import Litestar
 from litestar.testing import TestClient
 from sqlalchemy import Engine, text
 
-from db.connect import connect
+from db.connect import connect, disconnect
+from db.migrate import upgrade
+from db.pages import SqlPages
+from db.sources import SqlSources
 from infra import wiring
 from infra.config import Config
-from tests.web.house import BROWSER, SECRET
-from web.app import create_app
+from tests.web.house import BROWSER, SECRET, application
 
 CHEAP = (8, 1, 1)  # KiB, passes, lanes of Argon2: what is slow on purpose is not what these tests are about
 KEYS = {
@@ -30,16 +32,21 @@ class Real:
 
     def __init__(self, url: str, folder: Path, fresh: bool = False, **settings: Any) -> None:
         """A `fresh` database is migrated first."""
-        given = {"core_url": url, "data_dir": folder, "secret_key": SECRET, "engines": "scripted", "argon2": CHEAP}
+        pages_url = url if fresh else f"sqlite:///{folder / 'pages.db'}"
+        upgrade(pages_url, "pages")
+        given = {"core_url": url, "pages_url": pages_url, "data_dir": folder, "secret_key": SECRET}
+        given |= {"engines": "scripted", "argon2": CHEAP, "crawl": False}  # what tests give is not to be asked for
         self.config = Config(**{**given, **KEYS, **settings})
         self._engines: list[Engine] = []
         with patch.object(wiring, "connect", self._connect):
             if fresh:
                 wiring.migrate(self.config)
             self.services: wiring.Services = wiring.assemble(self.config)
+        pages = self._connect(pages_url)
+        self.sources, self.pages = SqlSources(pages), SqlPages(pages)
         people = self.services.people
         people.rules = msgspec.structs.replace(people.rules, floor_s=0.0)  # what takes equally long has its own tests
-        self.app: Litestar = create_app(self.services)
+        self.app: Litestar = application(self.services)
         self.database = self._connect(url)
 
     @contextmanager
@@ -56,7 +63,7 @@ class Real:
 
     def close(self) -> None:
         for engine in self._engines:
-            engine.dispose()
+            disconnect(engine)
 
     def _connect(self, url: str, wait_s: float = 10) -> Engine:
         """Every pool is known, to be closed: drivers complain of connections that nobody closes."""

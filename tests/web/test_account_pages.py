@@ -1,20 +1,25 @@
 """Accounts as people meet them: in pages and mail, from the first form to the last."""
 
+import html
 import io
 import json
 import re
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from domain.chat import Message
 from domain.desk import GRACE, PROVED
+from domain.errors import NotAllowed
 from tests.web.accounts import ANNA, NEWER, PASSWORD, Client, Home, beside, csrf, register, send, sign_in, signed_in
 from tests.web.house import HTMX, HTTPS, key
+from web.routes.account_data import as_long_as
 
 HOSTILE = [
-    "\0", "a\0b", "\ud800", "x" * 50_000, "\u202eanna\u202c", "{{ 7 * 7 }}", "${7*7}", "' OR 1=1 --",
+    "\0", "a\0b", "\ud800", "x" * 50_000, "\u202eanna\u202c", "{{ 1234567 * 7 }}", "${1234567*7}", "' OR 1=1 --",
     "a\r\nset-cookie: x=1", "<script>alert(1)</script>", "%00", "../../etc/passwd", "🙂" * 2_000,
 ]  # fmt: skip
 
@@ -84,10 +89,72 @@ def test_signing_in_leads_to_where_one_was_going_but_to_no_other_site(home: Home
         ("//evil.example/", "/"),
         ("https://evil.example", "/"),
         ("/sign-in", "/"),
+        ("/register?next=/chats", "/"),
+        ("/recover/code", "/"),
     ):
         assert sign_in(anna, next=asked).headers["location"] == goes
         assert anna.get("/sign-in", params={"next": asked}, follow_redirects=False).headers["location"] == goes
         send(anna, "/sign-out")
+
+
+def test_who_makes_an_account_on_the_way_comes_back_to_where_they_were_even_on_another_device(
+    home: Home, stranger: Client
+) -> None:
+    mine, plans = home.browser(), "/membership?plan=plus&period=year#plans"
+    for door, other in (("/sign-in", "/register"), ("/register", "/sign-in")):
+        page = html.unescape(mine.get(door, params={"next": plans}).text)
+        assert f'href="{other}?next=/membership%3Fplan%3Dplus%26period%3Dyear%23plans"' in page
+    wrong = mine.post("/register", data={**ANNA, "email": "nowhere", "next": plans})
+    assert f'name="next" value="{html.escape(plans)}"' in wrong.text
+    mine.post("/register", data={**ANNA, "next": plans})
+    assert home.link().endswith("?next=%2Fmembership%3Fplan%3Dplus%26period%3Dyear%23plans")
+    page = stranger.get(home.link()).text
+    assert f'name="next" value="{html.escape(plans)}"' in page
+    path = home.link().partition("?")[0]
+    refused = stranger.post(path, data={"password": "not the one", "next": plans})
+    assert refused.status_code == 403 and f'name="next" value="{html.escape(plans)}"' in refused.text
+    answer = stranger.post(path, data={"password": PASSWORD, "next": plans}, follow_redirects=False)
+    assert answer.headers["location"] == "/membership?plan=plus&period=year&done=open#plans"
+
+
+@pytest.mark.parametrize("asked", ["//evil.example/", "https://evil.example", "/\\evil.example", "/sign-in", ""])
+def test_making_an_account_leads_to_no_other_site(home: Home, stranger: Client, asked: str) -> None:
+    stranger.post("/register", data={**ANNA, "next": asked})
+    assert "?" not in home.link()
+    answer = stranger.post(home.link(), data={"next": asked}, follow_redirects=False)
+    assert answer.headers["location"] == "/account?done=welcome"
+
+
+def test_the_ways_in_lead_back_to_the_page_they_stand_on(stranger: Client) -> None:
+    def ways(referer: str) -> list[str]:
+        text = stranger.get("/me", headers={"referer": f"http://testserver.local{referer}"}).text
+        return re.findall(r'href="/(?:sign-in|register)([^"]*)"', text)
+
+    assert ways("/characters/socrates?x=1") == ["?next=/characters/socrates%3Fx%3D1"] * 2
+    assert ways(f"/characters/socrates?x={'x' * 2_000}") == ["", ""]
+    assert ways("/") == ways("/sign-in") == ways("/recover/code") == ways("//evil.example/") == ["", ""]
+    top = stranger.get("/chats").text
+    assert 'href="/sign-in?next=/chats"' in top
+    assert 'href="/sign-in"' in stranger.get("/recover").text
+
+
+def test_an_account_that_is_opened_ends_the_session_that_the_browser_had(home: Home, anna: Client) -> None:
+    access = anna.cookies["at"]
+    other = home.browser()
+    other.post("/register", data={**ANNA, "username": "bert", "email": "bert@example.org"})
+    answer = anna.post(home.link(), data={"csrf": csrf(anna), "password": PASSWORD}, follow_redirects=False)
+    assert answer.status_code == 303
+    with pytest.raises(NotAllowed, match="token_bad"):
+        home.sign_ins.current(access)
+
+
+@pytest.mark.parametrize("path", ["/sign-in", "/register", "/confirm/x", "/recover/code", "/recover/x"])
+def test_on_http_that_is_not_loopback_no_page_takes_a_password(tmp_path: Path, database: Path, path: str) -> None:
+    with Home(tmp_path, database, host="192.0.2.7").running() as home:
+        told = {**ANNA, "login": "anna", "code": "x"}
+        answer = home.browser(host="192.0.2.7:7210").post(path, data=told)
+        assert (answer.status_code, "needs a secure connection" in answer.text) == (403, True)
+        assert "needs a secure" not in home.browser(host="127.0.0.1:7210").post(path, data=told).text
 
 
 # -- registering -------------------------------------------------------------------------------------------
@@ -241,6 +308,13 @@ def test_a_mailed_link_sets_a_new_password_once_and_ends_every_session(
     assert stranger.get(link).status_code == 404
 
 
+def test_the_devices_in_the_list_are_told_in_the_language_of_the_page(anna: Client, stranger: Client) -> None:
+    sign_in(stranger)
+    assert "Safari on iPhone" in anna.get("/account/sessions").text
+    chinese = anna.get("/account/sessions", headers={"accept-language": "zh"}).text
+    assert "iPhone 上的 Safari" in chinese and "Safari on" not in chinese
+
+
 def test_asking_for_a_link_is_answered_the_same_for_everybody(home: Home, anna: Client, stranger: Client) -> None:
     before = len(home.letters.sent)
     known = stranger.post("/recover", data={"email": "anna@example.org"}, follow_redirects=False)
@@ -389,12 +463,53 @@ def test_everything_can_be_taken_along_in_one_file(home: Home, anna: Client) -> 
     assert answer.headers["cache-control"] == "no-store"
     with zipfile.ZipFile(io.BytesIO(answer.content)) as archive:
         assert archive.testzip() is None
-        files = {name: archive.read(name).decode() for name in archive.namelist()}
-    assert set(files) == {"README.txt", "account.json", "sessions.json", "events.json", f"chats/{chat}.json"}
+        files = {name: archive.read(name).decode(errors="replace") for name in archive.namelist()}
+    sounds = {name for name in files if name.startswith("audio/")}
+    told = {"README.txt", "account.json", "sessions.json", "events.json", "membership.json", f"chats/{chat}.json"}
+    assert set(files) - sounds == told
+    assert set(json.loads(files[f"chats/{chat}.json"])["audio"].values()) == sounds
     assert json.loads(files["account.json"])["email"] == "anna@example.org"
     assert "皮影戏" in files[f"chats/{chat}.json"]
-    assert "no sound" in files["README.txt"]
+    assert "Your own voice is not kept" in files["README.txt"]
     assert "argon2" not in "".join(files.values())
+
+
+def test_what_is_being_taken_along_ends_with_the_session(
+    home: Home, anna: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever finds a stranger in the list of sessions and ends it ends the stranger's download too."""
+    for line in ("The first marker.", "The second marker."):
+        talk(anna, line)
+    [session] = home.logins.of(home.accounts.by_login("anna").user.id, home.time.now())  # type: ignore[union-attr]
+    asked: list[str] = []
+
+    def files() -> Iterator[tuple[str, bytes]]:
+        for name in ("account.json", "chats/1.json", "chats/2.json"):
+            asked.append(name)
+            yield name, name.encode()
+
+    taken = as_long_as(lambda: home.sign_ins.lives(session.id), files())
+    assert next(taken) == ("account.json", b"account.json")
+    home.logins.revoke(session.id, home.time.now())
+    with pytest.raises(NotAllowed, match="signed_out"):
+        next(taken)
+    assert asked == ["account.json", "chats/1.json"]
+
+    sign_in(anna)
+    chats, read = home.services.chats, []
+    messages = chats.messages
+
+    def ended_meanwhile(guest: str, chat_id: str, after: int = 0) -> list[Message]:
+        read.append(chat_id)
+        home.logins.revoke_all(guest, home.time.now())
+        return messages(guest, chat_id, after)
+
+    monkeypatch.setattr(chats, "messages", ended_meanwhile)
+    with suppress(NotAllowed):  # the server's end of it; the browser's is a download that broke off
+        answer = send(anna, "/account/export")
+        with pytest.raises(zipfile.BadZipFile):
+            zipfile.ZipFile(io.BytesIO(answer.content))
+    assert len(read) == 1  # of two
 
 
 def test_an_account_is_erased_after_seven_days_unless_its_owner_comes_back(home: Home, anna: Client) -> None:
@@ -454,7 +569,7 @@ def test_hostile_text_is_refused_politely_and_stays_text(home: Home, anna: Clien
             answer = client.post(address, content=pairs, headers=headers, follow_redirects=False)
             assert answer.status_code < 500, (address, name, answer.text[-300:])
             assert "<script>alert" not in answer.text
-            assert "49" not in answer.text or "7" not in text
+            assert str(1_234_567 * 7) not in answer.text
             assert "x" not in answer.cookies
 
     sent(stranger, "/register", "username", "email", "phone", "password")

@@ -78,7 +78,8 @@ def refused(room: tuple[Client, str], body: bytes, status: int, code: str, name:
         (wav(b"\0\0" * 4000, rate=1), "speech_unreadable"),
         (wav(b"\0\0" * 32_000, channels=32), "speech_unreadable"),
     ],
-)
+    ids="nothing zeros words PNG WebM RIFF-cut Ogg-cut Ogg-noise no-samples one-hertz 32-channels".split(),
+)  # named, as an Ogg stream has a serial number of its own in every process that collects these tests
 def test_what_is_no_recording_is_refused_in_words(room: tuple[Client, str], body: bytes, code: str) -> None:
     refused(room, body, 400, code)
 

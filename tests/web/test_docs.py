@@ -32,7 +32,7 @@ def test_every_address_is_told_and_no_other(bench_house: House) -> None:
 def test_every_event_on_the_wire_is_told() -> None:
     source = (Path(__file__).parents[2] / "web" / "sse.py").read_text()
     names = set(re.findall(r'_named\(\s*b"(\w+)"', source)) | set(re.findall(r"event: (\w+)\\n", source))
-    assert names == {"turn", "message", "unheard", "cue", "audio", "done", "fail"}
+    assert names == {"turn", "message", "unheard", "cue", "spent", "audio", "done", "fail"}
     turn = (DOCS / "turn.md").read_text()
     assert [name for name in sorted(names) if f"`event: {name}`" not in turn] == []
 

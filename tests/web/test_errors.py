@@ -9,12 +9,15 @@ from litestar.testing import TestClient
 
 from domain import errors
 from tests.web.house import House
-from web.errors import STATUS, WORDS, words
+from web.error_words import WORDS, words
+from web.errors import STATUS
 
 ROOT = Path(__file__).parents[2]
 RAISED = re.compile(
     r"(?:BadInput|NotAllowed|NotFound|Conflict|TooLong|TooMany|Unavailable|Failed)\(\s*(f?)\"([a-z_{}.]+)\""
 )
+NAMED = re.compile(r"\"([a-z_]+)\"")  # also where it is kept first and raised, or shown, later
+PACKAGES = ("domain", "functions", "db", "infra", "web")
 ENGINES = ("asr", "llm", "tts", "embed")
 UNIQUE = ("username", "email", "phone")  # of an account
 Client = TestClient[Any]
@@ -23,7 +26,7 @@ Client = TestClient[Any]
 def codes_in_the_source() -> set[str]:
     """Return every code that any of our packages can raise."""
     found = set()
-    for package in ("domain", "functions", "db", "infra", "web"):
+    for package in PACKAGES:
         for path in (ROOT / package).rglob("*.py"):
             for formatted, code in RAISED.findall(path.read_text()):
                 if formatted:
@@ -36,7 +39,7 @@ def codes_in_the_source() -> set[str]:
 
 # What errors say beside their code; a word that asks for more would show its braces.
 DETAIL: dict[str, object] = {
-    **dict.fromkeys("seconds characters texts expected found retry_after most least minutes days".split(), 60),
+    **dict.fromkeys("seconds characters texts expected found retry_after most least left minutes days".split(), 60),
     **dict.fromkeys("language voice name setting problem model emotion known".split(), "this"),
 }
 
@@ -54,6 +57,12 @@ def test_every_code_that_is_raised_has_words() -> None:
     found = codes_in_the_source()
     assert len(found) > 15
     assert found - set(WORDS) == set()
+
+
+def test_no_words_are_kept_for_a_code_that_nothing_raises() -> None:
+    sources = [path for package in PACKAGES for path in (ROOT / package).rglob("*.py") if path.name != "error_words.py"]
+    named = {code for path in sources for code in NAMED.findall(path.read_text())}
+    assert set(WORDS) - named - codes_in_the_source() - {"plan_spent", "plan_not_given"} == set()
 
 
 def test_words_fit_their_detail_in_both_languages() -> None:
@@ -149,3 +158,8 @@ def test_an_error_that_knows_when_to_come_back_is_believed(house: House) -> None
         answer = client.get("/", headers={"accept": "application/json"})
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "37")
     assert "37 seconds" in answer.json()["message"]
+
+
+def test_the_title_of_an_error_says_what_is_the_matter(house: House) -> None:
+    with house.open() as client:
+        assert "<title>There is nothing at this address · Parley</title>" in client.get("/nowhere").text

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 PLACES = re.compile(r"%\(\w+\)[sd]|\{\w*\}")
 
 
+@cache
 def said() -> set[str]:
     """Return every msgid that templates and Python use."""
     found: set[str] = set()
@@ -44,12 +46,17 @@ def test_the_words_of_templates_and_code_are_found() -> None:
 
 
 def test_every_sentence_has_a_chinese_one() -> None:
-    missing = sorted(message for message in said() if not catalogue().get(message))
+    chinese = catalogue()
+    missing = sorted(message for message in said() if not chinese.get(message))
     assert missing == []
 
 
 def test_the_catalogue_holds_nothing_that_is_no_longer_said() -> None:
     assert sorted(set(catalogue()) - said()) == []
+
+
+def test_chinese_pages_call_the_reader_by_one_word() -> None:
+    assert [message for message, chinese in catalogue().items() if "您" in chinese] == []
 
 
 def test_translations_keep_their_placeholders() -> None:

@@ -139,6 +139,21 @@ def test_the_right_key_opens_it_and_signing_out_shuts_it(stranger: Client) -> No
     assert stranger.get("/operator", follow_redirects=False).status_code == 303
 
 
+def test_who_comes_in_by_the_key_and_who_tries_to_is_in_the_audit_log(keyed: House, stranger: Client) -> None:
+    log = keyed.services.members.audit
+    for key in ("guess", KEY):
+        sign_in(stranger, key)
+    rows = [row.event for row in log.find() if row.event.action.startswith("operator_")]
+    assert [event.action for event in rows] == ["operator_signed_in", "operator_failed"]  # the newest first
+    assert {(event.actor, event.target, event.address) for event in rows} == {("system", "", "203.0.113.0/24")}
+    assert "guess" not in repr(rows) and KEY not in repr(rows)
+
+    for _ in range(3 * TRIES):
+        sign_in(stranger, "guess")
+    assert len(log.find(action="operator_failed")) == TRIES  # who is asked to wait fills no log
+    assert log.verify() is None
+
+
 def test_over_https_the_cookie_is_bound_to_the_host(tmp_path: Path, database: Path) -> None:
     house = House(tmp_path, database, operator_key=KEY, **HTTPS)
     with visit(house, "203.0.113.7", "https://parley.example") as client:

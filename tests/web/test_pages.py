@@ -8,7 +8,7 @@ import pytest
 from litestar.testing import TestClient
 
 from domain.errors import NotFound
-from tests.web.house import HTMX, House, key, new_chat
+from tests.web.house import HTMX, House, awake, key, new_chat
 
 Client = TestClient[Any]
 
@@ -217,6 +217,7 @@ def test_the_folder_of_characters_is_the_gallery(reader: Client) -> None:
 
 def test_a_room_whose_functions_sleep_looks_again_once_it_has_woken_them(tmp_path: Path, database: Path) -> None:
     with House(tmp_path, database, runtime="modal").open() as client:
+        awake(client)
         room = client.get(f"/chats/{new_chat(client)}").text
     assert re.search(r'id="engines"[^>]*hx-trigger="load delay:1s"', room)
     assert "load delay" not in client.get("/engines").text

@@ -115,7 +115,8 @@ def test_a_new_browser_is_told_by_mail(door: Door) -> None:
     way = [row.event.detail["way"] for row in door.house.services.members.audit.find("signed_in", anna.id)]
     assert way[0] == "passkey"
     assert [(mail.kind, mail.to) for mail in door.house.services.members.mailer.newest()] == [
-        ("new_sign_in", anna.email)
+        ("new_sign_in", anna.email),
+        ("passkey_added", anna.email),
     ]
 
 

@@ -1,7 +1,10 @@
 """The database goes away and comes back while people are talking: refused in words meanwhile, and then served."""
 
+import re
+import secrets
 import threading
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ from tests.web.real import Real
 
 pytestmark = pytest.mark.server
 Client = TestClient[Any]
+PASSWORD = "a tin whistle at noon"
 
 
 @pytest.fixture(scope="module", params=["mysql", "postgresql"])
@@ -25,10 +29,8 @@ def running(request: pytest.FixtureRequest) -> Iterator[Server]:
 
 @pytest.fixture
 def client(running: Server, tmp_path: Path) -> Iterator[Client]:
-    real = Real(running.url, tmp_path, fresh=True)
-    with real.open() as client:
+    with closing(Real(running.url, tmp_path, fresh=True)) as real, real.open() as client:
         yield client
-    real.close()
 
 
 def test_after_a_restart_the_next_request_works(running: Server, client: Client) -> None:
@@ -39,6 +41,33 @@ def test_after_a_restart_the_next_request_works(running: Server, client: Client)
         running.start()
         assert client.get(f"/chats/{chat}").status_code == 200
         assert client.post(f"/chats/{chat}/rename", data={"title": "after"}).status_code == 200
+
+
+def test_after_a_restart_who_was_signed_in_still_is_and_others_can_sign_in(running: Server, tmp_path: Path) -> None:
+    """The routes of accounts too: the session, the limits, the audit log and the outbox are behind the same pool."""
+    with closing(Real(running.url, tmp_path, fresh=True)) as real, real.open() as client:
+        name = f"anna{secrets.token_hex(4)}"
+        wish = {"username": name, "email": f"{name}@x.example", "password": PASSWORD}
+
+        def restarted() -> None:
+            running.kill()
+            running.start()
+
+        restarted()
+        assert client.post("/api/auth/register", json=wish).status_code == 202
+        token = str(re.findall(r"https?://\S+/([\w.-]+)", real.services.members.mailer.newest(1)[0].body)[0])
+        restarted()
+        pair = client.post("/api/auth/confirm", json={"token": token, "password": PASSWORD}).json()
+        restarted()
+        bearer = {"authorization": f"Bearer {pair['access']}"}
+        assert client.get("/api/auth/me", headers=bearer).status_code == 200
+        restarted()
+        assert client.post("/api/auth/prove", json={"password": PASSWORD}, headers=bearer).status_code == 200
+        restarted()
+        signed = client.post("/api/auth/sign-in", json={"login": name, "password": PASSWORD})
+        assert signed.status_code == 200, signed.text
+        restarted()
+        assert client.post("/api/auth/refresh", json={"refresh": signed.json()["refresh"]}).status_code == 200
 
 
 def test_while_it_is_away_people_are_told_to_try_again(running: Server, client: Client) -> None:

@@ -9,6 +9,7 @@ from litestar.routes import HTTPRoute
 from litestar.testing import TestClient
 
 from tests.web.house import HTTPS, House, new_chat
+from web.programs import for_programs
 from web.security import CSP, HEADERS
 
 SAFE = {"GET", "HEAD", "OPTIONS"}
@@ -23,6 +24,12 @@ IDS = {
     "token": "t" * 43,
     "user_id": "u" * 24,
     "session_id": "s" * 24,
+    "source_id": "s" * 16,
+    "page_id": "p" * 16,
+    "file_id": "f" * 20,
+    "order_id": "o" * 20,
+    "provider": "stripe",
+    "attachment_id": "a" * 20,
 }
 
 
@@ -68,7 +75,9 @@ def test_the_policy_lets_no_inline_code_and_no_eval_through() -> None:
 
 
 def test_state_is_only_changed_by_post(bench_house: House) -> None:
-    assert {method for method, _ in routes(bench_house)} <= {"GET", "HEAD", "POST"}
+    there = routes(bench_house)
+    assert {method for method, path in there if not for_programs(path)} <= {"GET", "HEAD", "POST"}
+    assert {method for method, _ in there} <= {"GET", "HEAD", "POST", "DELETE"}  # there a cookie changes nothing
 
 
 @pytest.mark.parametrize(
@@ -90,7 +99,8 @@ def test_no_other_site_can_post_anything(bench_house: House, client: TestClient[
             del request.headers["sec-fetch-site"]
         answer = client.send(request)
         assert answer.status_code == 403, (path, answer.text)
-        assert "another website" in answer.text
+        if "/webhook" not in path:  # where nothing but a signature counts, and nobody is told why
+            assert "another website" in answer.text
 
 
 def test_our_own_pages_may_post_also_where_browsers_send_only_an_origin(client: TestClient[Any]) -> None:

@@ -8,8 +8,9 @@ import pytest
 
 import web.sse
 from domain.audio import Audio
-from domain.chat import Message, Receipt
-from domain.events import Began, Done, Event, Failed, Heard, Said, Sound
+from domain.chat import Message, Receipt, Sourced
+from domain.events import Began, Cited, Done, Event, Failed, Heard, Said, Sound
+from domain.knowledge.model import Citation
 from tests.web.events import parse
 from web.assets import Assets
 from web.render import Pages, Ui
@@ -134,7 +135,8 @@ def test_sound_is_base64_of_little_endian_pcm(encoder: Encoder) -> None:
 )
 def test_no_text_can_break_out_of_its_message(encoder: Encoder, text: str) -> None:
     message = Message("m1", "c1", "t1", 1, "user", text, datetime(2026, 1, 1, tzinfo=UTC))
-    for event in (Heard(message), Said(0, text.encode("utf-8", "replace").decode(), 0)):
+    sources = Sourced((Citation(1, text, text, text, text), Citation(2, text, text, "https://example.org/", text)))
+    for event in (Heard(message), Cited("t1", sources), Said(0, text.encode("utf-8", "replace").decode(), 0)):
         wire = encoder.encode(7, event).decode()
         assert wire.count("\n\n") == 1
         assert wire.endswith("id: 7\n\n")
@@ -148,3 +150,27 @@ def test_an_event_that_cannot_be_written_does_not_end_the_sound(encoder: Encoder
     last = Done("turn-1", object(), "", False, 0, Receipt())  # type: ignore[arg-type]
     [message] = parse(encoder.encode(3, last).decode())
     assert (message.name, message.json["code"]) == ("fail", "turn_failed")
+
+
+def test_sources_go_under_the_captions_with_a_link_that_can_be_trusted(encoder: Encoder) -> None:
+    cited = (
+        Citation(1, "Lighthouses", "coast.example", "https://coast.example/l?a=1&b=2", "It is 40 metres high."),
+        Citation(2, "Lighthouses", "coast.example", "https://coast.example/l?a=1&b=2", "It turns."),
+        Citation(3, "<img src=x>", "evil.example", "javascript:alert(1)", "<script>alert(1)</script>"),
+    )
+    [message] = parse(encoder.encode(3, Cited("turn-1", Sourced(cited))).decode())
+    assert (message.name, message.id) == ("", "3")
+    assert 'hx-target="#sources"' in message.data
+    assert message.data.count('class="source"') == 2  # one chip a page
+    assert message.data.count("<blockquote") == 3
+    assert 'href="https://coast.example/l?a=1&amp;b=2"' in message.data
+    assert 'rel="noopener noreferrer nofollow"' in message.data
+    assert "Read on at coast.example" in message.data
+    assert message.data.count("href=") - message.data.count("icons") == 1
+    assert "javascript:" not in message.data and "<img" not in message.data and "<script" not in message.data
+
+
+def test_a_reply_without_its_sources_says_so(encoder: Encoder) -> None:
+    [message] = parse(encoder.encode(3, Cited("turn-1", Sourced(missed=True))).decode())
+    assert "Answered without sources" in message.data
+    assert "<button" not in message.data

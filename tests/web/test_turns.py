@@ -52,7 +52,7 @@ def test_a_recording_is_answered_in_events_in_their_order(client: Client) -> Non
     assert done["interrupted"] is False
     assert done["ms"] == 600
     assert set(done["receipt"]) == {
-        "upload", "asr", "first_token", "first_clause", "first_sound", "total", "early",
+        "upload", "asr", "first_token", "first_clause", "first_sound", "total", "early", "sources",
     }  # fmt: skip
     assert f'id="m-{done["message"]}"' in events[-2].data
 

@@ -15,6 +15,7 @@ from web.browsers import place_of
 from web.callers import signed_in
 from web.forms import read_form
 from web.needs import NeedGuests, NeedPages, NeedServices, page
+from web.sign_in_cookies import SignInCookies
 
 AnyRequest = Request[Any, Any, Any]
 PROVE = "account/prove.html"
@@ -41,10 +42,10 @@ async def prove(request: AnyRequest, pages: NeedPages, services: NeedServices, g
     fields = await read_form(request)
     onward = next_page(typed(fields, "next")["next"] or "/account")
     try:
-        await services.people.prove(who.session, secret(fields), place_of(request, guests))
+        fresh = await services.people.prove(who.session, secret(fields), place_of(request, guests))
     except ParleyError as error:
         return draw(request, pages, PROVE, error=error, beside=("password",), user=who.user, next=onward)
-    return to(onward)
+    return to(onward, *SignInCookies(services.config).of(request, fresh))
 
 
 @page("/account/codes", role="user")
@@ -63,7 +64,7 @@ async def codes(request: AnyRequest, pages: NeedPages, services: NeedServices, g
         made = await services.people.new_codes(signed_in(request).session, place_of(request, guests))
     except NotAllowed as error:
         return or_prove(error, "/account/codes")
-    return draw(request, pages, "account/codes.html", codes=made, codes_left=len(made))
+    return draw(request, pages, "account/codes.html", codes=made, user=signed_in(request).user)
 
 
 def too_late(services: Services, session: Session) -> bool:

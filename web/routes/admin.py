@@ -17,9 +17,11 @@ from web.account_pages import NO_STORE, to
 from web.admin_words import ACTION_WORDS, ACTIONS, ROLE_WORDS
 from web.browsers import place_of
 from web.callers import signed_in
-from web.errors import words
+from web.detail_words import details
+from web.error_words import words
 from web.forms import Form, read_form, whole
 from web.i18n import N_, gettext, reading
+from web.membership_pages import namer
 from web.needs import NeedGuests, NeedPages, NeedServices, PathId, page
 from web.render import Pages
 from web.routes.account import or_prove
@@ -28,7 +30,7 @@ AnyRequest = Request[Any, Any, Any]
 PEOPLE, ROWS = 50, 100
 MOST_TEXT = 200  # characters of what is searched for
 PERIODS = (1, 7, 30, 365)  # days
-_ACTOR = re.compile(r"[A-Za-z0-9_:-]{0,80}\Z", re.ASCII)
+_ABOUT = re.compile(r"[A-Za-z0-9_:-]{0,80}\Z", re.ASCII)
 DONE = {
     "role": N_("The role is changed."),
     "suspended": N_("The account is suspended, and signed out everywhere."),
@@ -68,35 +70,39 @@ async def role(request: AnyRequest, user_id: PathId, services: NeedServices, gue
 
 @post("/admin/users/{user_id:str}/suspend", status_code=303, role="admin")
 async def suspend(request: AnyRequest, user_id: PathId, services: NeedServices, guests: NeedGuests) -> Response[bytes]:
-    """`on=0` lifts it."""
+    """`on=0` lifts it. Nothing more is taken from whoever cannot come in; afterwards they can take that back."""
     form = await read_form(request)
     on = form.flag("on")
     try:
         await services.people.suspend(signed_in(request).session, user_id, place_of(request, guests), on)
     except NotAllowed as error:
         return or_prove(error, _back(form))
+    if on:
+        await services.selling.till.locked_out(user_id)
     return to(_done(form, "suspended" if on else "unsuspended"))
 
 
 @page("/admin/audit", role="admin")
 async def audit(request: AnyRequest, pages: NeedPages, services: NeedServices, guests: NeedGuests) -> Response[bytes]:
-    """`?action=`, `?actor=` and `?days=` filter; `?before=` is the number of the last row of the page before."""
-    action, actor = _short(request, "action"), _short(request, "actor").strip()
+    """`?action=`, `?about=` (an id) and `?days=` filter; `?before=` is the last row of the page before."""
+    action, about = _short(request, "action"), _short(request, "about").strip()
     days, before = whole(_short(request, "days"), "days", 0), whole(_short(request, "before"), "before", 0)
     if action and action not in ACTIONS:
         raise BadInput("form_bad", field="action")
-    if not _ACTOR.match(actor):
-        raise BadInput("form_bad", field="actor")
+    if not _ABOUT.match(about):
+        raise BadInput("form_bad", field="about")
     if (days and days not in PERIODS) or before < 0:
         raise BadInput("form_bad", field="days")
     since = services.clock.now().astimezone(UTC) - timedelta(days=days) if days else None
     log, where = services.members.audit, place_of(request, guests)
-    found = await in_thread(log.find, action, actor, since, before, ROWS + 1)
+    found = await in_thread(log.find, action, about, since, before, ROWS + 1)
     read = happened("admin_read", services.clock.now(), signed_in(request).user.id, "audit", where.about)
     await services.members.audit_writer.record(read)  # who looks is seen too
-    asked = {"action": action, "actor": actor, "days": str(days or "")}
+    asked = {"action": action, "about": about, "days": str(days or "")}
     more = urlencode({**asked, "before": found[ROWS - 1].seq}) if len(found) > ROWS else ""
-    rows = [(row, _detail(row.event.detail)) for row in found[:ROWS]]
+    plan_name = namer(services.selling.plan_of, pages.ui(request).language)
+    with reading(pages.ui(request).language):
+        rows = [(row, details(row.event.detail, plan_name)) for row in found[:ROWS]]
     return _draw(
         request, pages, "audit", rows=rows, asked=asked, more=more, first=not before, filtered=any(asked.values()),
         actions=ACTIONS, periods=PERIODS,
@@ -155,10 +161,6 @@ def _back(form: Form) -> str:
 def _done(form: Form, done: str) -> str:
     back = _back(form)
     return f"{back}{'&' if '?' in back else '?'}done={done}"
-
-
-def _detail(detail: dict[str, str | int]) -> str:
-    return " · ".join(f"{name} {value}" for name, value in detail.items())
 
 
 ROUTES: list[ControllerRouterHandler] = [front, users, role, suspend, audit, health]

@@ -91,6 +91,18 @@ class OneSession(msgspec.Struct, frozen=True):
     current: bool
 
 
+class AllSessions(msgspec.Struct, frozen=True):
+    sessions: list[OneSession]
+
+
+class Ended(msgspec.Struct, frozen=True):
+    ended: int  # how many sessions
+
+
+class Codes(msgspec.Struct, frozen=True):
+    codes: list[str]
+
+
 class Pair(msgspec.Struct, frozen=True):
     """Both tokens: `access` goes into `Authorization: Bearer`, `refresh` is exchanged for the next pair, once."""
 

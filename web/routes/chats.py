@@ -8,13 +8,17 @@ from litestar.response import Redirect
 
 from domain.chat import Chat
 from domain.errors import BadInput, TooLong
+from domain.filing.attaching import MOST_BYTES
 from domain.persona import LANGUAGES
 from domain.turns import readable
+from infra.wiring import Services
 from web.callers import caller_of
 from web.errors import is_htmx
 from web.forms import read_form
+from web.met import met
 from web.needs import Guest, NeedGuests, NeedPages, NeedServices, PathId, page
 from web.render import Pages
+from web.routes.export import by_turn
 from web.routes.gallery import persona_or_none, with_personas
 
 AnyRequest = Request[Any, Any, Any]
@@ -66,9 +70,26 @@ def room(
         persona=persona,
         card=persona.card(chat.language) if persona is not None else None,
         messages=services.chats.messages(guest, chat_id),
+        **_attachments(request, chat, services, pages),
         engines=services.engines.status(),
         asleep=services.config.runtime != "inline",  # opening the room wakes them: the page looks again at once
     )
+
+
+def _attachments(request: AnyRequest, chat: Chat, services: Services, pages: Pages) -> dict[str, Any]:
+    """Return what was thrown into the chat, and for those whose plan gives none of it what would."""
+    allowed = services.attaching.allowance(chat.guest)
+    detail: dict[str, object] = {"feature": "attachments", "better": allowed.better}
+    language = pages.ui(request).language
+    offer = met("attachments_not_given", detail, language, services.clock.now(), services.minutes.plan_of)
+    store = services.attaching.store
+    return {
+        "waiting": store.waiting(chat.guest, chat.id),
+        "sent": by_turn(store.of_chat(chat.guest, chat.id)),
+        "offer": None if allowed.limit > 0 else offer,
+        "sees": services.config.llm_sees,
+        "attach_bytes": MOST_BYTES,
+    }
 
 
 @post("/chats/{chat_id:str}/rename", status_code=200)

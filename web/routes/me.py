@@ -4,6 +4,7 @@ from typing import Any
 
 from litestar import Request, Response
 
+from web.account_pages import came_from
 from web.callers import caller_of
 from web.needs import NeedPages, page
 
@@ -13,6 +14,6 @@ AnyRequest = Request[Any, Any, Any]
 @page("/me", sync_to_thread=False)
 def me(request: AnyRequest, pages: NeedPages) -> Response[bytes]:
     """The way to one's account, with the word for changes; for a guest, the ways to sign in and to register."""
-    response = pages.page(request, "parts/_me.html", caller=caller_of(request))
+    response = pages.page(request, "parts/_me.html", caller=caller_of(request), back=came_from(request))
     response.headers["cache-control"] = "no-store"
     return response

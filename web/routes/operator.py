@@ -7,12 +7,15 @@ from typing import Any
 
 from litestar import Request, Response, post
 
+from domain.audit import Action, happened
 from domain.errors import BadInput, NotFound
 from web import figures
+from web.callers import caller_of
 from web.forms import read_form, whole
 from web.i18n import N_
 from web.needs import NeedOperators, NeedPages, NeedServices, PathId, page
 from web.render import Pages
+from web.visitors import place
 
 AnyRequest = Request[Any, Any, Any]
 PERIODS = (7, 30, 90)  # days
@@ -96,9 +99,17 @@ def door(request: AnyRequest, operators: NeedOperators, pages: NeedPages) -> Res
 
 
 @post("/operator/sign-in", status_code=303)
-async def sign_in(request: AnyRequest, operators: NeedOperators, pages: NeedPages) -> Response[bytes]:
+async def sign_in(
+    request: AnyRequest, operators: NeedOperators, services: NeedServices, pages: NeedPages
+) -> Response[bytes]:
+    """Written down before the answer, right or wrong: who guesses is let through five times a minute."""
     key = (await read_form(request)).text("key") or ""
-    if not operators.try_key(request, key):
+    right = operators.try_key(request, key)
+    action: Action = "operator_signed_in" if right else "operator_failed"
+    user = caller_of(request).user
+    event = happened(action, services.clock.now(), user.id if user else "system", address=place(request).about)
+    await services.members.audit_writer.record(event)
+    if not right:
         return await in_thread(_page, request, pages, "operator/door.html", 403, wrong=True)
     response = _to("/operator")
     response.set_cookie(operators.cookie(request))

@@ -11,14 +11,14 @@ from litestar import Request, Response, post
 from litestar.datastructures import Cookie
 
 from domain.errors import NotAllowed, NotFound, ParleyError
-from domain.passkey_answers import Assertion, NewKey
 from domain.passkey_challenges import LIFE_S
+from domain.passkey_forms import Assertion, NewKey
 from domain.passkeys import MOST, NAME, Passkeys
 from web import cookies
 from web.account_pages import NO_STORE, draw, next_page, to
 from web.bodies import read_json
 from web.browsers import browser_cookie, place_of
-from web.callers import signed_in
+from web.callers import caller_of, signed_in
 from web.forms import read_form
 from web.i18n import N_, gettext, reading
 from web.needs import NeedGuests, NeedPages, NeedServices, page
@@ -113,6 +113,8 @@ async def sign_in(request: AnyRequest, services: NeedServices, guests: NeedGuest
     answered, place = await read_json(request, Answered), place_of(request, guests)
     user = await in_thread(services.passkeys.sign_in, _browser(request, guests), answered.key, place)
     signed = await services.people.open_session(user, place, "passkey")
+    if (before := caller_of(request).session) is not None:  # this browser's last one, which nobody could reach again
+        await services.people.sign_out(before, place)
     response = _json({"next": "/account?done=kept" if signed.restored else next_page(answered.next)})
     for cookie in (*cookies.of(request, signed.fresh), _cookie(request, guests, "", 0)):
         response.set_cookie(cookie)
@@ -132,7 +134,11 @@ async def prove(request: AnyRequest, services: NeedServices, guests: NeedGuests)
     """Instead of the password, before a sensitive change."""
     who, answered, place = signed_in(request), await read_json(request, Answered), place_of(request, guests)
     await in_thread(services.passkeys.prove, who.user, who.session, answered.key, place)
-    return _json({"next": next_page(answered.next)})
+    fresh = await in_thread(services.sign_ins.proved, who.session, who.user)
+    response = _json({"next": next_page(answered.next)})
+    for cookie in SignInCookies(services.config).of(request, fresh):
+        response.set_cookie(cookie)
+    return response
 
 
 async def _list(

@@ -47,6 +47,7 @@ def code_form(request: AnyRequest, pages: NeedPages) -> Response[bytes]:
 
 @post("/recover/code", status_code=303)
 async def by_code(request: AnyRequest, pages: NeedPages, services: NeedServices, guests: NeedGuests) -> Response[bytes]:
+    SignInCookies(services.config).check(request)
     fields = await read_form(request)
     given = typed(fields, "login", "code")
     try:
@@ -67,6 +68,7 @@ async def opened(request: AnyRequest, token: PathId, pages: NeedPages, services:
 async def set_new(
     request: AnyRequest, token: PathId, pages: NeedPages, services: NeedServices, guests: NeedGuests
 ) -> Response[bytes]:
+    SignInCookies(services.config).check(request)
     fields = await read_form(request)
     answer = typed(fields, "answer")["answer"]
     try:

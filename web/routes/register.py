@@ -11,10 +11,10 @@ from domain.hashing import MOST
 from domain.passwords import LEAST, strength
 from domain.registration import Wish
 from infra.wiring import Services
-from web.account_pages import NO_STORE, Given, draw, let_in, to, typed
+from web.account_pages import NO_STORE, Given, draw, let_in, next_page, to, typed
 from web.browsers import place_of
 from web.callers import caller_of
-from web.errors import words
+from web.error_words import words
 from web.forms import read_form
 from web.needs import NeedGuests, NeedPages, NeedServices, PathId, page
 from web.render import Pages
@@ -29,9 +29,11 @@ JUDGES = 2  # at once, of 0.1 s each: who writes a password can wait for the nex
 
 @page("/register", sync_to_thread=False)
 def form(request: AnyRequest, pages: NeedPages) -> Response[bytes]:
+    """`?next=` is the page of ours to go on to, once the mailed link was followed."""
+    onward = next_page(request.query_params.get("next"))
     if caller_of(request).user is not None:
-        return to("/account")
-    return draw(request, pages, FORM)
+        return to(_after(onward))
+    return draw(request, pages, FORM, next=onward)
 
 
 @post("/register", status_code=303)
@@ -39,17 +41,20 @@ async def register(
     request: AnyRequest, pages: NeedPages, services: NeedServices, guests: NeedGuests
 ) -> Response[bytes]:
     """Goes on to the same page whether the address has an account or not: which of them it is, the mail says."""
+    SignInCookies(services.config).check(request)
     fields = await read_form(request)
-    given = typed(fields, "username", "email", "phone")
-    caller = caller_of(request)
+    given = typed(fields, "username", "email", "phone", "next")
+    onward, caller = next_page(given["next"]), caller_of(request)
     if caller.user is not None:
-        return to("/account")
+        return to(_after(onward))
     try:
-        language = pages.ui(request).language
-        wish = Wish(given["username"], given["email"], fields.text("password") or "", given["phone"], language)
+        wish = Wish(
+            given["username"], given["email"], fields.text("password") or "", given["phone"],
+            pages.ui(request).language, "" if onward == "/" else onward,
+        )  # fmt: skip
         await services.people.register(wish, caller.owner, place_of(request, guests))
     except ParleyError as error:
-        return draw(request, pages, FORM, error=error, beside=FIELDS, given=given)
+        return draw(request, pages, FORM, error=error, beside=FIELDS, given=given, next=onward)
     # By this cookie the link knows the browser again, and the chats that are to come along.
     return to("/register/sent", guests.cookie(request, caller.owner))
 
@@ -87,7 +92,7 @@ async def judge(request: AnyRequest, pages: NeedPages) -> Response[bytes]:
 @page("/confirm/{token:str}")
 async def asked(request: AnyRequest, token: PathId, pages: NeedPages, services: NeedServices) -> Response[bytes]:
     """What the mail links to. Nothing is used up here: mail programs open links by themselves."""
-    return await _confirm(request, token, pages, services)
+    return await _confirm(request, token, pages, services, next_page(request.query_params.get("next")))
 
 
 @post("/confirm/{token:str}", status_code=303)
@@ -97,7 +102,8 @@ async def confirm(
     """Makes the account and signs in. With another `username` or `phone` when somebody was faster with it."""
     SignInCookies(services.config).check(request)
     fields = await read_form(request)
-    given = typed(fields, "username", "phone")
+    given = typed(fields, "username", "phone", "next")
+    onward = next_page(given.pop("next"))
     try:
         signed = await services.people.confirm(
             token,
@@ -108,8 +114,15 @@ async def confirm(
             phone=fields.text("phone"),
         )
     except ParleyError as error:
-        return await _confirm(request, token, pages, services, error, given)
-    return let_in(request, services, guests, signed, "/account", done="welcome")
+        return await _confirm(request, token, pages, services, onward, error, given)
+    if (before := caller_of(request).session) is not None:  # this browser's last one, which nobody could reach again
+        await services.people.sign_out(before, place_of(request, guests))
+    return let_in(request, services, guests, signed, _after(onward), done="welcome" if onward == "/" else "open")
+
+
+def _after(onward: str) -> str:
+    """Return where to go on: who came from nowhere in particular looks at what an account is."""
+    return "/account" if onward == "/" else onward
 
 
 async def _confirm(
@@ -117,6 +130,7 @@ async def _confirm(
     token: str,
     pages: Pages,
     services: Services,
+    onward: str,
     error: ParleyError | None = None,
     given: Given | None = None,
 ) -> Response[bytes]:
@@ -133,8 +147,9 @@ async def _confirm(
         wanted[name] = beside or bool(given and given[name])
     fields = tuple(name for name, is_wanted in wanted.items() if is_wanted)
     return draw(
-        request, pages, CONFIRM, error=error, beside=fields, given=shown, token=token, waiting=waiting, asked=wanted
-    )
+        request, pages, CONFIRM, error=error, beside=fields, given=shown, token=token, waiting=waiting, asked=wanted,
+        next=onward,
+    )  # fmt: skip
 
 
 ROUTES: list[ControllerRouterHandler] = [form, register, sent, judge, asked, confirm]

@@ -1,6 +1,7 @@
 // Small comforts of every page; all pages work without them, only less pleasantly.
 
 import { csrf } from "./csrf.js";
+import { focus } from "./pages/focus.js";
 import { cards } from "./pages/gallery.js";
 import { history } from "./pages/history.js";
 import { samples } from "./pages/samples.js";
@@ -31,6 +32,22 @@ for (const form of document.querySelectorAll("[data-theme-form]")) {
   });
 }
 
+// A button that was pressed shows it until the next page is here, and a second press of it changes nothing.
+const GOING_MS = 5000; // what is only fetched brings no next page
+function arrived(form) {
+  delete form.dataset.going;
+  for (const button of form.querySelectorAll("[aria-busy]")) button.removeAttribute("aria-busy");
+}
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.method !== "post" || form.hasAttribute("hx-post")) return;
+  if (form.dataset.going) return event.preventDefault();
+  form.dataset.going = "yes";
+  event.submitter?.setAttribute("aria-busy", "true");
+  setTimeout(arrived, GOING_MS, form);
+});
+addEventListener("pageshow", () => document.querySelectorAll("[data-going]").forEach(arrived));
+
 // Menus close when something else is meant.
 function closeMenus(except) {
   for (const menu of document.querySelectorAll("details.menu[open]")) if (!menu.contains(except)) menu.open = false;
@@ -45,6 +62,12 @@ document.addEventListener("keydown", (event) => {
   open.querySelector("summary").focus();
 });
 
+// The tab that one is on may lie beyond the edge of a phone.
+for (const here of document.querySelectorAll("main nav > [aria-current]")) {
+  const [tab, nav] = [here.getBoundingClientRect(), here.parentElement.getBoundingClientRect()];
+  here.parentElement.scrollLeft += tab.left + tab.width / 2 - nav.left - nav.width / 2;
+}
+
 // What the server refused is said in the server's words.
 document.addEventListener("htmx:response:error", ({ detail }) => {
   if (detail.ctx.sourceElement?.id === "engines" || detail.ctx.sourceElement?.id === "recent") return;
@@ -56,5 +79,6 @@ document.addEventListener("htmx:error", ({ detail }) => {
 });
 
 cards();
+focus();
 history();
 samples(() => toast(toasts.dataset.noSound));

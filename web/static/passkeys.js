@@ -117,15 +117,18 @@ async function usable(box) {
 
 async function open(box) {
   if (box.dataset.passkey === "get" && !(await usable(box))) return;
+  const none = document.querySelector("[data-passkey-none]");
+  if (box.dataset.origin && box.dataset.origin !== location.origin) {
+    none.textContent = box.dataset.elsewhere.replace("{origin}", box.dataset.origin);
+    return;
+  }
   const button = box.querySelector("button");
   box.hidden = false;
-  for (const none of document.querySelectorAll("[data-passkey-none]")) none.hidden = true;
+  if (none) none.hidden = true;
   button.addEventListener("click", () => pressed(box, button));
   box.querySelector("input")?.addEventListener("keydown", (event) => {
     if (event.key === "Enter" && !event.isComposing) pressed(box, button);
   });
-  if (box.dataset.origin && box.dataset.origin !== location.origin)
-    say(box, box.dataset.elsewhere.replace("{origin}", box.dataset.origin));
   if (box.dataset.answer === "/sign-in/passkey") offer(box);
 }
 

@@ -1,10 +1,12 @@
 // The room: everything on the page meets here.
 
 import { csrf } from "./csrf.js";
+import { Attach } from "./voice/attach.js";
 import { keepAwake } from "./voice/awake.js";
 import { Call } from "./voice/call.js";
 import { HELD_MS, keys, press } from "./voice/controls.js";
 import { cuesOf, prefetch, samples } from "./voice/lines.js";
+import { Minutes } from "./voice/minutes.js";
 import { bindSettings, settings } from "./voice/settings.js";
 import { $, View } from "./voice/view.js";
 
@@ -12,7 +14,12 @@ const room = $("main");
 const { chat, greeting, greetingText, micWorklet, playerWorklet } = room.dataset;
 const chosen = settings();
 const view = new View(room);
-const call = new Call({ chat, micWorklet, playerWorklet, settings: chosen, view });
+const minutes = new Minutes(chat, view.words);
+const call = new Call({ chat, micWorklet, playerWorklet, settings: chosen, view, minutes });
+const SOUND_MS = 1500; // within this a browser that lets the page sound does
+let attach = null;
+attach = new Attach(room, view.words, () => ready());
+call.attach = attach;
 let greeted = room.dataset.empty === "no";
 
 // -- the call -------------------------------------------------------------------------------------
@@ -54,7 +61,7 @@ function stop() {
 
 function talk(text) {
   const line = text.trim();
-  if (!line) return;
+  if (!line && !attach.ready.length) return;
   greeted = true;
   call.say({ text: line });
 }
@@ -73,6 +80,14 @@ $("notice-retry").addEventListener("click", () => {
   else call.start(greet);
 });
 $("notice-type").addEventListener("click", () => compose(true));
+$("met-type").addEventListener("click", () => {
+  minutes.hide();
+  compose(true);
+});
+$("met-again").addEventListener("click", async () => {
+  if (await minutes.still()) return;
+  call.again();
+});
 
 // -- one loop for everything that moves --------------------------------------------------------------
 
@@ -140,11 +155,33 @@ bindSettings(room, chosen, () => call.refresh());
 
 $("composer").addEventListener("submit", (event) => {
   event.preventDefault();
+  if (attach.busy.length && !patient()) return wait(true);
+  wait(false);
   talk($("line").value);
   $("line").value = "";
-  $("send").disabled = true;
+  ready();
 });
-$("line").addEventListener("input", () => ($("send").disabled = !$("line").value.trim()));
+$("line").addEventListener("input", () => ready());
+
+/** Whether words wait until what goes along with them has been read. */
+function patient() {
+  return $("composer").dataset.waiting === "yes";
+}
+
+function wait(on) {
+  $("composer").dataset.waiting = on ? "yes" : "no";
+  $("still").textContent = on ? view.words.stillReading.replace("{name}", attach.busy[0] ?? "") : "";
+  $("still").hidden = !on;
+}
+
+/** Something was written, added or read: perhaps it can be sent now. */
+function ready() {
+  if (!attach) return;
+  $("send").disabled = !$("line").value.trim() && !attach.ready.length && !attach.busy.length;
+  if (!patient() || attach.busy.length) return;
+  wait(false);
+  if ($("line").value.trim() || attach.ready.length) $("composer").requestSubmit();
+}
 $("line").addEventListener("keydown", (event) => {
   if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
   event.preventDefault();
@@ -178,13 +215,16 @@ keys({
   transcript: () => transcript(),
   compose: () => compose(true),
   stop: (event) => {
-    if (document.querySelector("details[open]")) return;
-    if (!wide.matches && $("transcript").dataset.open === "yes") return transcript(false);
-    if (event.target === $("line") && !call.player.playing && !call.replying) {
-      compose(false);
-      return $("show-composer").focus();
+    // What lies over the room is meant first, then who speaks, then what is open beside it
+    if (event.isComposing || document.querySelector("details[open], :popover-open")) return;
+    if (call.player.playing || call.replying) return call.interrupt();
+    if (!wide.matches && $("transcript").dataset.open === "yes") {
+      transcript(false);
+      return $("show-transcript").focus();
     }
-    stop();
+    if (event.target !== $("line")) return;
+    compose(false);
+    $("show-composer").focus();
   },
 });
 
@@ -197,8 +237,23 @@ document.addEventListener("visibilitychange", () => {
   call.player.context?.resume().catch(() => {});
   if (call.ear.mic) tick();
 });
+// Minutes bought in another tab are here when one comes back.
+addEventListener("focus", () => minutes.spent && minutes.look().then(() => call.refresh()));
 addEventListener("offline", () => call.ear.mic && view.say("offline"));
 addEventListener("online", () => call.refresh());
+minutes.look().then(() => call.refresh());
 fetch(`/chats/${chat}/prepare`, { method: "POST", headers: csrf() }).catch(() => {});
 if (greeting && !greeted) prefetch(greeting).catch(() => {});
+const chosenLine = location.hash.startsWith("#opener-") && $(location.hash.slice(1));
+if (chosenLine) beginWith(chosenLine.dataset.say);
+
+/** A line picked on the character's page begins the talk; where sound wants a tap first, it lies ready to be sent. */
+async function beginWith(text) {
+  history.replaceState(null, "", location.pathname);
+  await Promise.race([call.player.open().catch(() => {}), new Promise((done) => setTimeout(done, SOUND_MS))]);
+  if (call.player.context?.state === "running") return talk(text);
+  compose(true);
+  $("line").value = text;
+  ready();
+}
 room.dataset.ready = "yes";

@@ -5,7 +5,7 @@ from typing import Any, Literal
 from alembic import context
 
 from db.tables import types
-from db.tables.people import metadata  # all tables: importing the last of them imports the others
+from db.tables.every import metadata
 
 
 def ours(kind: str, thing: Any, _autogen: object) -> str | Literal[False]:

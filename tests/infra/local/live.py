@@ -11,11 +11,12 @@ from typing import Any, TypeVar
 
 import modal
 
-from infra.local.__main__ import deploy
+from infra.local.__main__ import deploy, worker_key
 from infra.local.containers import Container
 from infra.local.plane import Plane
 
 T = TypeVar("T")
+PATIENT_S = 120.0  # a container is a Python that imports everything, and a machine with other work takes its time
 
 
 class Live:
@@ -33,7 +34,7 @@ class Live:
         async def run() -> T:
             return await work(self.plane)
 
-        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(60)
+        return asyncio.run_coroutine_threadsafe(run(), self._loop).result(PATIENT_S)
 
     def function(self, name: str) -> "modal.Function[..., Any, Any]":
         return modal.Function.from_name("sample", name, client=self.client)
@@ -45,7 +46,7 @@ class Live:
         path = self._notes / name
         return path.read_text().splitlines() if path.exists() else []
 
-    async def noted(self, name: str, lines: int = 1, seconds: float = 20) -> list[str]:
+    async def noted(self, name: str, lines: int = 1, seconds: float = PATIENT_S) -> list[str]:
         """Wait until there are so many lines."""
         deadline = time.monotonic() + seconds
         while len(found := self.notes(name)) < lines:
@@ -57,7 +58,7 @@ class Live:
         """Those of a class or function that live now."""
         return [c for c in list(self.plane.containers.by_id.values()) if c.function.name.removesuffix(".*") == name]
 
-    async def until(self, true: Callable[[], bool], seconds: float = 20) -> None:
+    async def until(self, true: Callable[[], bool], seconds: float = PATIENT_S) -> None:
         deadline = time.monotonic() + seconds
         while not true():
             assert time.monotonic() < deadline, "it never came true"
@@ -80,6 +81,7 @@ def living(folder: Path, *modules: str) -> Iterator[Live]:
         loop = asyncio.get_running_loop()
         enough.append(lambda: loop.call_soon_threadsafe(leave.set))
         async with Plane.open(folder / "plane") as plane:
+            worker_key(plane)
             for module in modules or ("tests.infra.local.sample",):
                 await deploy(plane, module)
             found.append((plane, loop))
@@ -97,7 +99,7 @@ def living(folder: Path, *modules: str) -> Iterator[Live]:
     runner = threading.Thread(target=thread, name="plane")
     runner.start()
     try:
-        ready.wait(60)
+        assert ready.wait(PATIENT_S), "the plane did not start"
         if failure:
             raise failure[0]
         plane, loop = found[0]
@@ -107,7 +109,7 @@ def living(folder: Path, *modules: str) -> Iterator[Live]:
         client.close()
     finally:
         enough[0]()
-        runner.join(30)
+        runner.join(PATIENT_S)
         os.environ.clear()
         os.environ.update(before)
     assert not runner.is_alive()

@@ -95,7 +95,7 @@ def third_time(key: str) -> int:
     return len(notes(key))
 
 
-@app.function(timeout=1, startup_timeout=60)
+@app.function(timeout=3, startup_timeout=60)
 def slow(seconds: float) -> str:
     time.sleep(seconds)
     return "in time"
@@ -176,7 +176,7 @@ class Crowd:
 
 @app.cls(max_containers=1)
 class Together:
-    @modal.batched(max_batch_size=4, wait_ms=300)
+    @modal.batched(max_batch_size=4, wait_ms=2_000)  # eight that come together arrive within it, on any machine
     async def add(self, a: list[int], b: list[int]) -> list[tuple[int, int]]:
         return [(x + y, len(a)) for x, y in zip(a, b, strict=True)]
 
@@ -206,17 +206,17 @@ class Brief:
         note("brief", "exit")
 
 
-@app.cls(max_containers=1, timeout=30)
+@app.cls(max_containers=1, timeout=200)
 @modal.concurrent(max_inputs=4)
 class Mortal:
-    """What the tests kill."""
+    """What the tests kill. Whoever is preempted has 30 s to go: a call has longer than that."""
 
     @modal.method()
     async def once(self, key: str) -> int:
         """Hang the first time, answer the second."""
         note(key, os.getpid())
         if len(notes(key)) == 1:
-            await asyncio.sleep(60)
+            await asyncio.sleep(300)
         return os.getpid()
 
     @modal.method()

@@ -29,7 +29,7 @@ async def pass_on() -> int:
     """Take from a queue until it is told to stop, and put what came into a dict."""
     queue, seen = modal.Queue.from_name("sample-queue"), modal.Dict.from_name("sample-dict")
     taken = 0
-    while (item := await queue.get.aio(timeout=20)) is not None:
+    while (item := await queue.get.aio(timeout=60)) is not None:
         await seen.put.aio(item, item * 2)
         taken += 1
     return taken

@@ -1,14 +1,13 @@
 """Calls through the unmodified client, to the real container entrypoint."""
 
 import asyncio
-import time
 from pathlib import Path
 
 import modal
 import pytest
 from modal.exception import FunctionTimeoutError, NotFoundError, RemoteError
 
-from tests.infra.local.live import Live
+from tests.infra.local.live import PATIENT_S, Live
 from tests.infra.local.sample import Sulking
 
 pytestmark = [pytest.mark.anyio, pytest.mark.plane]
@@ -53,7 +52,7 @@ async def test_a_failure_is_tried_again_as_often_as_the_function_says(live: Live
 
 async def test_a_spawned_call_is_tried_again_too_though_nobody_waits(live: Live) -> None:
     call = await live.function("third_time").spawn.aio("spawned")
-    assert await call.get.aio(timeout=60) == 3
+    assert await call.get.aio(timeout=PATIENT_S) == 3
 
 
 async def test_a_call_over_its_time_ends_with_its_container_and_the_next_one_works(live: Live) -> None:
@@ -88,9 +87,9 @@ async def test_more_than_two_mebibytes_go_there_and_back(live: Live) -> None:
 async def test_spawned_calls_are_found_by_their_id(live: Live) -> None:
     call = await live.function("square").spawn.aio(9)
     again = modal.FunctionCall.from_id(call.object_id, client=live.client)
-    assert await again.get.aio(timeout=60) == 81
+    assert await again.get.aio(timeout=PATIENT_S) == 81
     assert await again.num_inputs.aio() == 1
-    assert await again.get.aio(timeout=60) == 81
+    assert await again.get.aio(timeout=PATIENT_S) == 81
 
 
 async def test_waiting_for_a_spawned_call_may_end_without_it(live: Live) -> None:
@@ -141,11 +140,9 @@ async def test_a_cancelled_stream_runs_its_finally_and_keeps_its_container(live:
     stream = echo.forever.remote_gen.aio("stream")
     call = modal.FunctionCall.from_id(await anext(stream), client=live.client)
     await call.cancel.aio()
-    cancelled = time.time()
     with pytest.raises(RemoteError):
         [_ async for _ in stream]
-    (ended,) = await live.noted("stream")
-    assert float(ended) - cancelled < 5  # the bench tells the figure; a minute would be the container's own end
+    await live.noted("stream", seconds=30)  # the bench tells the figure; a minute would be the container's own end
     assert await echo.where.remote.aio() == process
 
 
@@ -166,7 +163,7 @@ async def test_a_cancelled_call_that_runs_is_interrupted(live: Live) -> None:
     await call.cancel.aio()
     await live.noted("spawned-hang")
     with pytest.raises(RemoteError):
-        await call.get.aio(timeout=60)
+        await call.get.aio(timeout=PATIENT_S)
 
 
 async def test_a_cancelled_call_that_waits_never_runs(live: Live) -> None:
@@ -176,10 +173,10 @@ async def test_a_cancelled_call_that_waits_never_runs(live: Live) -> None:
     second = await plain.sleep.spawn.aio("second")
     await second.cancel.aio()
     with pytest.raises(RemoteError):
-        await second.get.aio(timeout=60)
+        await second.get.aio(timeout=PATIENT_S)
     await first.cancel.aio()
     with pytest.raises(RemoteError):
-        await first.get.aio(timeout=60)
+        await first.get.aio(timeout=PATIENT_S)
     assert "".join([letter async for letter in plain.letters.remote_gen.aio("ok")]) == "ok"
     assert live.notes("second") == []
 

@@ -13,6 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+from tests.infra.local.live import PATIENT_S
+
 pytestmark = pytest.mark.plane
 
 CALL = "import modal, time; print(modal.Function.from_name('sample', 'square').remote(6), flush=True); "
@@ -35,7 +37,7 @@ def start(environment: dict[str, str], *then: str) -> subprocess.Popen[str]:
 @pytest.fixture
 def running(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str], list[psutil.Process]]]:
     """A plane whose command has made a call and now waits, and the containers that it started."""
-    process = start(environment, sys.executable, "-c", CALL + "time.sleep(60)")
+    process = start(environment, sys.executable, "-c", CALL + "time.sleep(600)")
     assert process.stdout is not None
     try:
         assert process.stdout.readline() == "36\n"
@@ -51,7 +53,7 @@ def running(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str]
 
 
 def gone(processes: list[psutil.Process]) -> bool:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + PATIENT_S
     while time.monotonic() < deadline:
         if not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in processes):
             return True
@@ -62,7 +64,7 @@ def gone(processes: list[psutil.Process]) -> bool:
 def test_run_gives_the_status_of_its_command(environment: dict[str, str]) -> None:
     then = "import os; assert os.environ['RUNTIME'] == 'local'; exit(7)"
     process = start(environment, sys.executable, "-c", CALL + then)
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=PATIENT_S)
     assert (process.returncode, output) == (7, "36\n")
 
 
@@ -82,7 +84,7 @@ def test_an_app_without_a_deploy_runs_and_its_prints_are_shown(environment: dict
     plane = [sys.executable, "-m", "infra.local", "run", "--"]
     ran = subprocess.run(
         [*plane, sys.executable, "-m", "modal", "run", str(app)],
-        env=environment, capture_output=True, text=True, timeout=60, check=True,
+        env=environment, capture_output=True, text=True, timeout=PATIENT_S, check=True,
     )  # fmt: skip
     assert "in the container" in ran.stdout and "here: 42" in ran.stdout
     assert "nothing answers" not in ran.stderr
@@ -98,7 +100,7 @@ def test_an_app_without_a_deploy_runs_and_its_prints_are_shown(environment: dict
 )
 def test_what_cannot_be_is_said_in_words(environment: dict[str, str], arguments: list[str], told: str) -> None:
     plane = [sys.executable, "-m", "infra.local", *arguments]
-    ran = subprocess.run(plane, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    ran = subprocess.run(plane, env=environment, capture_output=True, text=True, timeout=PATIENT_S, check=False)
     assert ran.returncode != 0 and told in ran.stderr
     assert "infra/local" not in ran.stderr  # no trace of ours
 
@@ -106,7 +108,7 @@ def test_what_cannot_be_is_said_in_words(environment: dict[str, str], arguments:
 def test_a_port_that_is_taken_is_said_in_words(environment: dict[str, str]) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         plane = [sys.executable, "-m", "infra.local", "run", "--port", str(taken.getsockname()[1]), "--", "true"]
-        ran = subprocess.run(plane, env=environment, capture_output=True, text=True, timeout=60, check=False)
+        ran = subprocess.run(plane, env=environment, capture_output=True, text=True, timeout=PATIENT_S, check=False)
     assert ran.returncode == 1 and "cannot start" in ran.stderr and "Traceback" not in ran.stderr
 
 
@@ -115,7 +117,7 @@ def test_a_terminated_plane_ends_its_containers_and_its_command(
 ) -> None:
     process, containers = running
     process.send_signal(signal.SIGTERM)
-    assert process.wait(30) != 0
+    assert process.wait(PATIENT_S) != 0
     assert containers and gone(containers)
 
 

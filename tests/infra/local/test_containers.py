@@ -17,7 +17,7 @@ from infra.local.faults import Faults
 from infra.local.plane import Plane
 from infra.local.rpc_containers import ContainerRpcs
 from infra.local.server import Caller
-from tests.infra.local.live import Live
+from tests.infra.local.live import PATIENT_S, Live
 from tests.infra.local.sample import Sulking
 
 pytestmark = [pytest.mark.anyio, pytest.mark.plane]
@@ -35,7 +35,7 @@ async def test_a_call_whose_container_is_killed_runs_again_in_another(live: Live
     call = await live.cls("Mortal")().once.spawn.aio("once")
     await live.noted("once")
     killed = await kill(live, "Mortal")
-    assert await call.get.aio(timeout=60) != killed
+    assert await call.get.aio(timeout=PATIENT_S) != killed
     assert len(live.notes("once")) == 2
     answers = live.plane.calls.by_id[call.object_id].outputs
     assert len(answers) == 1  # and reports once
@@ -78,7 +78,7 @@ async def test_a_preempted_container_goes_and_its_call_runs_elsewhere(live: Live
         plane.containers.preempt(container.id)
 
     live.do(preempt)
-    assert str(await call.get.aio(timeout=60)) == live.notes("preempted")[1]
+    assert str(await call.get.aio(timeout=PATIENT_S)) == live.notes("preempted")[1]
     assert container.why == "preempted"
 
 

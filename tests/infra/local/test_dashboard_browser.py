@@ -10,6 +10,7 @@ from playwright.async_api import Page, async_playwright, expect
 
 from tests.infra.local.live import Live
 
+expect.set_options(timeout=30_000)
 pytestmark = [pytest.mark.anyio, pytest.mark.plane, pytest.mark.browser]
 
 AXE = (Path(__file__).parents[2] / "browser" / "vendor" / "axe.min.js").read_text("utf-8")

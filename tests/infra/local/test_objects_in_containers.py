@@ -57,5 +57,5 @@ async def test_a_container_and_its_caller_share_a_queue_and_a_dict(stocked: Live
     call = await function(stocked, "pass_on").spawn.aio()
     for item in (1, 2, 3, None):
         await queue.put.aio(item)
-    assert await call.get.aio(timeout=30) == 3
+    assert await call.get.aio(timeout=120) == 3
     assert {key: value async for key, value in seen.items.aio()} == {1: 2, 2: 4, 3: 6}

@@ -1,10 +1,10 @@
 """The rules of the warm pool, kept through any story: arrivals, cancels, deaths, new limits, late and early ticks.
 
 Hypothesis writes the stories; the machine keeps its own simple books and compares. The profile is fixed, so that every
-run reads the same stories.
+run of the same code reads the same stories.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -252,6 +252,10 @@ class PoolMachine(RuleBasedStateMachine):
         room = limits.max_containers - len(self.some("stopping"))
         assert len(self.up()) >= min(limits.min_containers, room)
 
+    def room(self, up: Iterable[Container]) -> int:
+        """In containers that work; one that holds more than a concurrency lowered since has none, and owes none."""
+        return sum(max(0, self.pool.limits.concurrency - len(held.inputs)) for held in up if held.inputs)
+
     @invariant()
     def enough_is_up_or_on_its_way(self) -> None:
         """For the queue and, while there is work, the buffer; or the pool is full, or the next tick will say so."""
@@ -262,7 +266,7 @@ class PoolMachine(RuleBasedStateMachine):
         if self.owing and due is not None and due <= self.now:
             return
         up = self.up().values()
-        beyond = len(self.queue) - sum(limits.concurrency - len(held.inputs) for held in up if held.inputs)
+        beyond = len(self.queue) - self.room(up)
         needed = max(0, -(-beyond // limits.concurrency))
         buffer = limits.buffer_containers if self.pool.active else 0
         assert sum(not held.inputs for held in up) >= needed + buffer
@@ -273,7 +277,7 @@ class PoolMachine(RuleBasedStateMachine):
             return
         limits, up = self.pool.limits, self.up().values()
         floor = min(limits.min_containers, limits.max_containers)
-        beyond = len(self.queue) - sum(limits.concurrency - len(held.inputs) for held in up if held.inputs)
+        beyond = len(self.queue) - self.room(up)
         needed = max(0, -(-beyond // limits.concurrency)) if self.queue else 0
         buffer = limits.buffer_containers if self.pool.active else 0
         spare = sum(not held.inputs for held in up) - needed - buffer

@@ -51,7 +51,7 @@ async def played(live: Live, name: str) -> Counted:
     ever = []
     for callers, calls in GROUPS:
         await asyncio.gather(*(caller(calls) for _ in range(callers)))
-        await live.until(lambda: not live.containers(name), seconds=WINDOW + 20)
+        await live.until(lambda: not live.containers(name))
         ever.append(len(stays()))
     return count([(stay.started, stay.ended or 0.0) for stay in stays()], ever)
 

@@ -6,7 +6,7 @@ import modal
 import pytest
 from modal.exception import RemoteError
 
-from tests.infra.local.live import Live
+from tests.infra.local.live import PATIENT_S, Live
 
 pytestmark = [pytest.mark.anyio, pytest.mark.plane]
 
@@ -55,8 +55,8 @@ async def test_a_cancel_may_end_the_container_too_and_what_else_it_did_runs_agai
     await live.noted("terminated")
     await call.cancel.aio(terminate_containers=True)
     with pytest.raises(RemoteError):
-        await call.get.aio(timeout=60)
-    assert str(await other.get.aio(timeout=60)) == live.notes("bystander")[1]
+        await call.get.aio(timeout=PATIENT_S)
+    assert str(await other.get.aio(timeout=PATIENT_S)) == live.notes("bystander")[1]
 
 
 async def test_blocking_calls_work_as_well(live: Live) -> None:

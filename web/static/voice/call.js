@@ -11,10 +11,11 @@ const GO_ON_MS = 320;
 const DUCKED = 0.25;
 
 export class Call {
-  constructor({ chat, micWorklet, playerWorklet, settings, view }) {
+  constructor({ chat, micWorklet, playerWorklet, settings, view, minutes }) {
     this.chat = chat;
     this.settings = settings;
     this.view = view;
+    this.minutes = minutes;
     this.player = new Player(playerWorklet);
     this.ear = new Ear(chat, micWorklet, settings, {
       attitude: () => this.attitude,
@@ -67,6 +68,7 @@ export class Call {
   /** Open the microphone; call inside a tap. */
   async start(greet) {
     if (this.ear.mic || this.starting) return;
+    if (this.minutes.spent && (await this.minutes.still())) return this.refresh();
     this.failed = false;
     this.starting = true;
     this.refresh();
@@ -163,9 +165,28 @@ export class Call {
   async say(fields, { frames = null, endedAt = 0 } = {}) {
     await this.player.open();
     this.interrupt();
-    this.failed = false;
+    this.failed = this.minutes.again = false;
+    const along = this.attach?.take();
+    if (along) fields = { ...fields, attachments: along };
     this.reply = new Reply(this, fields, frames, endedAt);
     this.reply.run();
+    this.refresh();
+  }
+
+  /** There is no more voice: nobody would be heard. */
+  spend(html, { again = false, aloud = this.reply?.frames !== null } = {}) {
+    if (this.ear.mic) this.end();
+    this.minutes.spend(html, { again, aloud });
+    this.refresh();
+  }
+
+  /** A plan does not give it. What was said is kept, to be sent again when there is more. */
+  refused(about, fields) {
+    this.attach?.back(fields.attachments);
+    this.view.uninvite();
+    if (about.feature === "voice_seconds") this.spend(about.html, { again: Boolean(fields.speech), aloud: true });
+    else this.minutes.show(about.html);
+    this.view.emit("failed", { code: about.code });
     this.refresh();
   }
 

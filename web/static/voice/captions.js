@@ -59,10 +59,6 @@ export class Captions {
     }
   }
 
-  rewind(position) {
-    while (this.next > 0 && this.words[this.next - 1].at > position) this.words[--this.next].node.classList.remove("said");
-  }
-
   follow(node) {
     const below = node.offsetTop + node.offsetHeight * 1.9 - this.box.clientHeight;
     if (below > this.box.scrollTop) this.box.scrollTop = below;

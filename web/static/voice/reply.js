@@ -11,14 +11,16 @@ export class Reply {
     this.fields = fields;
     this.frames = frames;
     this.endedAt = endedAt;
-    this.waiting = this.sounded = this.settled = this.cued = this.stopped = false;
+    this.waiting = this.sounded = this.settled = this.cued = this.stopped = this.textual = false;
     this.received = 0;
+    this.spent = ""; // the prompt, when there is no more voice
     this.kept = null; // the finished line, which joins the transcript when its sound has ended
     this.turn = new Turn(call.chat, fields, {
       turn: () => {},
       html: (html) => this.html(html),
       unheard: () => (this.unheard = true),
       cue: (cue) => this.cue(cue),
+      spent: (about) => this.spend(about),
       audio: (pcm) => this.audio(pcm),
       done: (about) => this.done(about),
       fail: (about) => this.fail(about),
@@ -43,14 +45,24 @@ export class Reply {
   }
 
   html(html) {
-    // Before the first word it is what was heard; afterwards it is the finished reply
-    if (this.cued && !this.stopped) this.kept = html;
+    // Before the first word it is what was heard, and the sources on the stage; afterwards it is the finished reply
+    if (this.view.isSources(html)) {
+      if (!this.stopped) this.view.swap(html, this.turn.id);
+    } else if (this.cued && !this.stopped) this.kept = html;
     else this.view.swap(html, this.turn.id);
   }
 
   cue({ text, start_ms }) {
     this.cued = true;
-    if (!this.stopped) this.view.cue(text, start_ms);
+    if (this.stopped) return;
+    this.view.cue(text, start_ms);
+    if (this.textual) this.view.readable();
+  }
+
+  /** There is no more voice. Before the first word: the reply comes as text alone. */
+  spend({ html }) {
+    this.spent = html;
+    this.textual = !this.cued;
   }
 
   audio(pcm) {
@@ -84,6 +96,11 @@ export class Reply {
   fail(about) {
     if (this.received) this.call.player.end();
     else if (!this.stopped) this.call.player.stop();
+    if (about.html && !this.stopped) {
+      this.view.giveBack(this.fields.text);
+      this.settled = true;
+      return this.call.refused(about, this.fields);
+    }
     if (!this.stopped) {
       this.call.failed = true;
       this.view.failed(about);
@@ -101,17 +118,21 @@ export class Reply {
   /** The user speaks over it, or asks for silence. */
   interrupt(heardMs) {
     this.stopped = true;
-    const said = this.view.cut(heardMs);
+    const said = this.view.cut(this.textual ? Infinity : heardMs);
     this.turn.stop(heardMs);
     if (this.kept !== null) this.view.swapCut(this.kept, this.turn.id, said);
     this.kept = null;
     this.settled = true;
+    if (!this.about) return; // the server has yet to say how it ended
+    this.about = { ...this.about, interrupted: true, text: said };
+    this.settle();
   }
 
   /** As if it had never been asked. */
   forget() {
     this.stopped = this.settled = true;
-    this.turn.stop(0, true);
+    this.call.attach?.back(this.fields.attachments);
+    this.turn.stop(0, true).then(() => this.fields.attachments && this.call.attach?.refresh());
     this.view.unsay(this.turn.id);
   }
 
@@ -125,6 +146,9 @@ export class Reply {
     this.kept = null;
     this.settled = true;
     if (this.about) this.view.settled(this.turn.id, this.about);
+    if (this.fields.attachments) this.call.attach?.settled();
+    if (this.spent && !this.stopped) this.call.spend(this.spent);
+    this.call.minutes.told(this.about?.left).then(() => this.call.refresh());
     this.call.refresh();
   }
 }

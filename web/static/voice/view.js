@@ -30,13 +30,14 @@ export class View {
       if (state === "thinking") this.patience = setTimeout(() => this.say(this.waking ? "waking" : "thinking"), 1500);
     }
     if (state === "error") this.say(this.wrong);
+    else if (state === "idle" && call.minutes.spent) this.say("voiceSpent");
     else this.say(state === "listening" && call.settings.mode === "hold" ? "holding" : state);
     this.room.dataset.muted = call.ear.muted ? "yes" : "no";
     this.room.dataset.hold = call.ear.holding ? "yes" : "no";
     this.room.dataset.busy = call.ear.mic || call.replying || call.player.line ? "yes" : "no";
     $("stop").disabled = !(call.replying || call.player.line);
     const mic = $("mic");
-    const label = !call.ear.mic ? "start" : call.ear.muted ? "unmute" : "mute";
+    const label = !call.ear.mic && call.minutes.spent ? "whyNoVoice" : !call.ear.mic ? "start" : call.ear.muted ? "unmute" : "mute";
     mic.setAttribute("aria-label", this.words[label]);
     mic.setAttribute("aria-pressed", String(Boolean(call.ear.mic) && !call.ear.muted));
   }
@@ -86,7 +87,7 @@ export class View {
   }
 
   quiet() {
-    $("notice").hidden = true;
+    $("notice").hidden = $("met").hidden = true;
   }
 
   tell(key) {
@@ -110,8 +111,14 @@ export class View {
     this.quiet();
     this.uninvite();
     this.captions.clear();
+    $("sources").replaceChildren();
     $("mine").textContent = text ?? "";
     $("receipt").hidden = true;
+  }
+
+  /** Whether this goes under the captions, not into the transcript. Nobody's words can say so: they are escaped. */
+  isSources(html) {
+    return html.includes('hx-target="#sources"');
   }
 
   /** Put a line into the transcript, once. */
@@ -136,10 +143,23 @@ export class View {
   unsay(turn) {
     for (const line of $("log").querySelectorAll(".line[data-turn]")) if (line.dataset.turn === turn) line.remove();
     this.captions.clear();
+    $("sources").replaceChildren();
   }
 
   cue(text, start) {
     this.captions.cue(text, start);
+  }
+
+  /** A reply without sound: its words are there at once. */
+  readable() {
+    this.captions.update(Infinity);
+  }
+
+  /** What was written and refused goes back to where it was written. */
+  giveBack(text) {
+    if (!text || $("line").value) return;
+    $("line").value = text;
+    $("send").disabled = false;
   }
 
   captioned(ms) {

@@ -1,0 +1,1 @@
+"""Plans, entitlements, orders, money and minutes. Read `model` and `ports` first."""

@@ -1,0 +1,62 @@
+"""The words of the sandbox's pages, English as the id like everywhere, and their Chinese.
+
+The catalogue of the web tier is not here: this process knows nothing of it.
+"""
+
+ZH = {
+    "Sandbox": "沙盒",
+    "This is a sandbox: no money moves.": "这里是沙盒：不会产生任何真实扣款。",
+    "It stands in for a payment provider, so that paying can be tried out.": "它代替真实的支付服务，用来试走付款流程。",
+    "To pay": "应付",
+    "then {price} each month": "之后每月 {price}",
+    "then {price} each year": "之后每年 {price}",
+    "{days} days free, then {price} each month": "免费 {days} 天，之后每月 {price}",
+    "{days} days free, then {price} each year": "免费 {days} 天，之后每年 {price}",
+    "Card number": "卡号",
+    "Made up. The same number again counts as the same card.": "随便编的号码。再次填写同一号码，就算同一张卡。",
+    "Pay": "付款",
+    "Decline": "拒绝付款",
+    "Leave without paying": "不付款，离开",
+    "What shall go wrong?": "要让哪里出错？",
+    "Every event comes twice": "每个通知都发两次",
+    "Events come in reverse order": "通知倒序到达",
+    "Events come 20 seconds late": "通知晚到 20 秒",
+    "No event comes at all": "完全不发通知",
+    "The amount is wrong": "金额不对",
+    "The currency is wrong": "币种不对",
+    "The account is another one": "收款账户不对",
+    "The event is of the other mode": "模式不符（测试／正式）",
+    "Renewals are declined": "续费被拒绝",
+    "Paid": "已付款",
+    "Declined": "已拒绝",
+    "Over": "已失效",
+    "Open": "待付款",
+    "This payment was declined. Nothing was paid.": "这笔付款被拒绝了，没有扣款。",
+    "This checkout is over. Nothing was paid.": "这笔订单已失效，没有扣款。",
+    "What happens next?": "接下来发生什么？",
+    "A period goes by": "过了一个周期",
+    "A period goes by, the card is declined": "过了一个周期，扣款被拒",
+    "The provider ends the subscription": "支付服务终止订阅",
+    "Refund the rest": "退还余额",
+    "Refund half of the rest": "退还一半",
+    "The bank disputes the payment": "银行对付款提出争议",
+    "We win the dispute": "争议判我方胜诉",
+    "Back to the app": "返回应用",
+    "Payments": "付款记录",
+    "paid until {date}": "有效期至 {date}",
+    "renews": "自动续费",
+    "does not renew": "不再续费",
+    "{amount} given back": "已退 {amount}",
+    "disputed": "争议中",
+    "Events": "通知",
+    "arrived": "已送达",
+    "on its way": "在途",
+    "tries: {count}": "尝试次数：{count}",
+    "Checkouts": "订单",
+    "Nobody has ordered anything yet.": "还没有人下单。",
+    "中文": "English",
+}
+
+
+def say(text: str, language: str) -> str:
+    return ZH[text] if language.startswith("zh") else text

@@ -1,0 +1,1 @@
+"""Processes apart that read hostile files: pictures, documents and recordings."""
