@@ -1,6 +1,7 @@
 """Units of work: one transaction each, and the database's troubles in the domain's words."""
 
 import base64
+import hashlib
 import logging
 import secrets
 from collections.abc import Iterator
@@ -10,12 +11,14 @@ from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
+from db.again import Collided, undone
 from db.connect import QUEUE, WRITES
 from db.tables.types import NAME_CHARS
 from domain.errors import BadInput, Unavailable
 
 log = logging.getLogger(__name__)
 ALONE_WAIT_S = 120  # a migration of a large database takes a while
+TURN_WAIT_S = 10
 _ALONE = 7_210_001  # the name of our lock: any number, the same for every process
 
 
@@ -30,19 +33,18 @@ def reading(engine: Engine) -> Iterator[Connection]:
 def writing(engine: Engine) -> Iterator[Connection]:
     """Everything or nothing: what is done here is kept when the block ends, dropped when it raises.
 
-    Raises Unavailable("store_unavailable").
+    Raises Unavailable("store_unavailable"), as Collided where it may be run `again` (db/again.py).
     """
     queue = engine.get_execution_options().get(QUEUE) or nullcontext()
-    with _troubles(), queue, engine.connect().execution_options(**{WRITES: True}) as connection, connection.begin():
+    begun = {WRITES: True}
+    with _troubles(Collided), queue, engine.connect() as connection, connection.execution_options(**begun).begin():
         yield connection
 
 
 def forget_log(engine: Engine) -> None:
     """Empty SQLite's write-ahead log, where erased rows are still to be read; elsewhere there is nothing to do."""
     if engine.name == "sqlite":
-        with reading(
-            engine
-        ) as connection:  # begun DEFERRED and reading nothing: it is in nobody's way, not even its own
+        with reading(engine) as connection:  # begun DEFERRED and reading nothing, it is not even in its own way
             connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
@@ -53,27 +55,65 @@ def alone(engine: Engine) -> Iterator[Connection]:
     On SQLite `writing` is that already; PostgreSQL and MySQL have named locks. MySQL commits each statement
     that changes a table at once, the others all of them together.
     """
+    if engine.name == "mysql":
+        with _mysql_turn(engine, f"{_ALONE} {engine.url.database}"[:64], ALONE_WAIT_S) as connection:
+            yield connection
+        return
     with writing(engine) as connection:
         if engine.name == "postgresql":
             connection.execute(text("SELECT pg_advisory_xact_lock(:name)"), {"name": _ALONE})
-        if engine.name != "mysql":
-            yield connection
-            return
-        name: dict[str, object] = {"name": f"{_ALONE} {engine.url.database}"[:64]}  # locks are the whole server's
-        if connection.scalar(text("SELECT GET_LOCK(:name, :wait)"), name | {"wait": ALONE_WAIT_S}) != 1:
-            raise Unavailable("store_unavailable")
-        try:
-            yield connection
-        finally:
-            connection.execute(text("SELECT RELEASE_LOCK(:name)"), name)
+        yield connection
 
 
 @contextmanager
-def _troubles() -> Iterator[None]:
+def in_turn(engine: Engine, name: str) -> Iterator[Connection]:
+    """Like `writing`, and of all such blocks of that name one begins once what the one before did is kept or dropped.
+
+    For rules over rows that are not there yet, which nobody could hold. Raises as `writing` does.
+    """
+    if engine.name == "mysql":
+        with _mysql_turn(engine, str(_number(f"{engine.url.database} {name}")), TURN_WAIT_S) as connection:
+            yield connection
+        return
+    with writing(engine) as connection:  # which on SQLite is all
+        if engine.name == "postgresql":
+            connection.execute(text("SELECT pg_advisory_xact_lock(:name)"), {"name": _number(name)})
+        yield connection
+
+
+@contextmanager
+def _mysql_turn(engine: Engine, name: str, wait_s: int) -> Iterator[Connection]:
+    """One transaction inside a lock by name, for the whole server.
+
+    The lock is the connection's, not the transaction's: it is taken before the transaction begins, and given
+    back after the commit, so that whoever has it next sees everything.
+    """
+    with _troubles(Collided), engine.connect() as connection:
+        if connection.scalar(text("SELECT GET_LOCK(:name, :wait)"), {"name": name, "wait": wait_s}) != 1:
+            raise Unavailable("store_unavailable")
+        connection.commit()
+        try:
+            with connection.begin():
+                yield connection
+        finally:
+            connection.execute(text("SELECT RELEASE_LOCK(:name)"), {"name": name})
+            connection.commit()
+
+
+def _number(name: str) -> int:
+    """Return 63 bits. Two names that share them wait for one another, and nothing else."""
+    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:8]) >> 1
+
+
+@contextmanager
+def _troubles(collided: type[Unavailable] = Unavailable) -> Iterator[None]:
     """Server away, file locked for too long, disk full, pool used up: try again later."""
     try:
         yield
     except (OperationalError, InterfaceError) as error:
+        if undone(error):
+            log.info("the database undid what met with another's work: %s", error.orig)
+            raise collided("store_unavailable") from error
         log.error("the database failed: %s", error.orig)
         raise Unavailable("store_unavailable") from error
     except PoolTimeoutError as error:
