@@ -29,5 +29,7 @@ NeedShelves = NamedDependency[SkipValidation[Shelves]]
 Guest = NamedDependency[SkipValidation[str]]
 PathId = FromPath[str]
 
-# GET, and HEAD for monitors and link checkers; not for streams, which a HEAD would follow to their end.
-page = partial(route, http_method=[HttpMethod.GET, HttpMethod.HEAD], status_code=200)
+# GET, and HEAD for monitors, link checkers and whoever downloads; not for streams of events, which a HEAD would follow
+# to their end.
+get = partial(route, http_method=[HttpMethod.GET, HttpMethod.HEAD], status_code=200)
+page = get

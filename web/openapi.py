@@ -6,14 +6,16 @@ from functools import cache
 from typing import Any
 
 import msgspec
-from litestar import Response, get
+from litestar import Response
 from litestar.di import Provide
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme, Tag
-from litestar.types import ControllerRouterHandler
+from litestar.types import ControllerRouterHandler, Method
 
 from web import api_errors
 from web.lean import Lean
+from web.needs import get
 from web.routes import api_bodies, api_files_bodies, api_membership_bodies, api_web_bodies
 from web.routes.api_auth import api_auth
 from web.routes.api_chat import api_chat
@@ -103,8 +105,7 @@ def document() -> dict[str, Any]:
             description=DESCRIPTION,
             tags=TAGS,
             use_handler_docstrings=True,
-            # Of a handler that is registered already and runs in a thread, `fn` is what was wrapped around it.
-            operation_id_creator=lambda handler, _, __: getattr(handler.fn, "func", handler.fn).__name__,
+            operation_id_creator=_operation,
             components=Components(security_schemes={"bearer": BEARER}),
         ),
         logging_config=None,
@@ -119,12 +120,20 @@ def document() -> dict[str, Any]:
         if name in EXAMPLES:
             schema["examples"] = [EXAMPLES[name]]
     for path in told["paths"].values():
+        path.pop("head", None)  # it says what `get` says, without the body
         for operation in path.values():
             for answer in operation["responses"].values():
                 if answer.get("content", {}).get("application/json", {}).get("schema") == {"type": "null"}:
                     del answer["content"]
     _streams(told["paths"])
     return told
+
+
+def _operation(handler: HTTPRouteHandler, method: Method, _: object) -> str:
+    """Return a name of its own for HEAD too, which Litestar asks for although it is not told."""
+    # Of a handler that is registered already and runs in a thread, `fn` is what was wrapped around it.
+    name: str = getattr(handler.fn, "func", handler.fn).__name__
+    return f"{name}_head" if method == "HEAD" else name
 
 
 def _streams(paths: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from litestar.testing import TestClient
 
+from domain.filing.naming import key_of
 from domain.people import User
 from tests.web.house import HTMX, House, new_chat
 from tests.web.objects import chat_of
@@ -64,7 +65,19 @@ def test_a_file_that_was_sent_is_on_the_list(house: House, client: Client, anna:
     got = client.get(f"/files/{file.id}/content")
     assert got.content == PDF
     assert got.headers["content-disposition"].startswith("attachment;")
-    assert client.head(f"/files/{file.id}/content").status_code == 405
+
+
+def test_head_tells_what_a_download_would_be_and_reads_nothing(house: House, client: Client, anna: User) -> None:
+    file_id = send(client, headers=JSON).json()["file_id"]
+    (house.config.data_dir / "files" / key_of(file_id)).unlink()  # whoever opened it would notice
+    address = f"/files/{file_id}/content"
+    head = client.head(address, headers={"range": "bytes=0-3"})
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["content-length"] == str(len(PDF))
+    assert head.headers["accept-ranges"] == "bytes" and head.headers["etag"]
+    assert head.headers["content-disposition"].startswith("attachment;")
+    assert client.head(address, headers={"if-none-match": head.headers["etag"]}).status_code == 304
+    assert client.head(f"/files/{filed(house, account(house).id)}/content").status_code == 404
 
 
 def test_the_script_sends_one_by_one_and_is_answered_in_json(client: Client, anna: User) -> None:

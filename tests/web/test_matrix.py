@@ -20,6 +20,7 @@ from web.roles import least
 
 Client = TestClient[Any]
 pytestmark = pytest.mark.attacks
+HEAD, EVENTS = "HEAD", "/chats/{chat_id}/turns/{turn_id}/events"  # those a HEAD would follow to their end
 TO_DO_SO = {"sign_in_first", "token_bad"}
 
 
@@ -69,7 +70,11 @@ def outcome(method: str, answer: httpx.Response) -> str:
 
 
 def asked(client: Client, method: str, path: str, who: Asking) -> str:
-    row = ROWS[method, path]
+    return outcome(method, answered(client, method, path, who))
+
+
+def answered(client: Client, method: str, path: str, who: Asking) -> httpx.Response:
+    row = ROWS[GET if method == HEAD else method, path]
     client.cookies.clear()
     api = for_programs(path)
     for name, value in who.cookies.items() if not api else []:
@@ -79,11 +84,11 @@ def asked(client: Client, method: str, path: str, who: Asking) -> str:
         headers.pop("authorization", None)
     address = filled(path + (f"?{row.asked}" if row.asked else ""), {**FIXED, **who.ids})
     body: dict[str, Any] = {}
-    if method != GET:
+    if method not in (GET, HEAD):
         body = {"json": row.sent} if row.json else {"data": row.sent} if row.sent else {}
     with client.stream(method, address, headers=headers, follow_redirects=False, **body) as answer:
         answer.read()
-    return outcome(method, answer)
+    return answer
 
 
 def test_every_route_has_a_row(real: Real) -> None:
@@ -118,6 +123,20 @@ def test_nobody_gets_more_than_the_table_says(
         real.forgive()
         told[who] = asked(client, method, path, asking)
     assert told == ROWS[method, path].who
+
+
+def test_whatever_can_be_got_can_be_asked_for_by_head(
+    real: Real, client: Client, lasting: dict[Visitor, Asking]
+) -> None:
+    """By the same people: the handler is the same."""
+    for path in (path for method, path in ROWS if method == GET and path != EVENTS):
+        for who in ("no cookie", "user", "other user's object", "admin"):
+            real.forgive()
+            got = answered(client, GET, path, lasting[who])
+            real.forgive()
+            head = answered(client, HEAD, path, lasting[who])
+            assert (head.status_code, head.content) == (got.status_code, b""), (path, who)
+            assert head.headers.get("content-type") == got.headers.get("content-type"), (path, who)
 
 
 def test_an_admin_who_is_none_any_more_is_out_at_once(real: Real, client: Client) -> None:

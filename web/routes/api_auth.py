@@ -7,7 +7,7 @@ are what programs are told at /api/openapi.json.
 from asyncio import to_thread as in_thread
 from typing import Any, TypeVar
 
-from litestar import Request, Response, Router, get, post
+from litestar import Request, Response, Router, post
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
 from litestar.params import JSONBody
@@ -17,7 +17,7 @@ from web import api_errors
 from web.api_errors import BEARER, refusals
 from web.bodies import StrictRequest
 from web.callers import caller_of, signed_in
-from web.needs import NeedPeople, NeedServices, NeedSignIns, PathId
+from web.needs import NeedPeople, NeedServices, NeedSignIns, PathId, get
 from web.routes import api_bodies as bodies
 from web.routes.account_data import leave
 from web.routes.api_bodies import me_of, pair_of, session_of

@@ -5,7 +5,7 @@ Docstrings and types are what programs are told at /api/openapi.json.
 
 from typing import Annotated, Any, TypeVar
 
-from litestar import Request, Response, Router, delete, get, post
+from litestar import Request, Response, Router, delete, post
 from litestar.params import QueryParameter
 
 from domain.errors import BadInput
@@ -17,7 +17,7 @@ from web.bodies import StrictRequest
 from web.callers import signed_in
 from web.downloads import download
 from web.file_limits import may_file
-from web.needs import NeedServices, PathId
+from web.needs import NeedServices, PathId, get
 from web.routes import api_files_bodies as bodies
 from web.routes.api_files_bodies import file_of, room_of
 from web.uploads import UPLOAD_BYTES, Upload, incoming

@@ -7,7 +7,7 @@ from asyncio import to_thread as in_thread
 from datetime import timedelta
 from typing import Annotated, Any, TypeVar
 
-from litestar import Request, Response, Router, get, post
+from litestar import Request, Response, Router, post
 from litestar.params import JSONBody, QueryParameter
 
 from domain.errors import BadInput, TooLong
@@ -21,7 +21,7 @@ from web.bodies import StrictRequest
 from web.callers import caller_of, signed_in
 from web.i18n import choose
 from web.membership_limits import may_buy
-from web.needs import NeedServices, PathId
+from web.needs import NeedServices, PathId, get
 from web.routes import api_membership_bodies as bodies
 from web.routes.api_files import key_of
 from web.routes.api_membership_bodies import mine_of, offer_of, order_of, paying_of, tariff_of, usage_of

@@ -7,7 +7,7 @@ import re
 from asyncio import to_thread as in_thread
 from typing import Annotated, Any, TypeVar
 
-from litestar import Request, Response, Router, get, post
+from litestar import Request, Response, Router, post
 from litestar.params import JSONBody, QueryParameter
 
 from domain.errors import BadInput, NotFound, ParleyError, TooLong, Unavailable
@@ -22,7 +22,7 @@ from web.callers import caller_of, signed_in
 from web.error_words import words
 from web.i18n import choose
 from web.knowledge_limits import may_give, may_search
-from web.needs import NeedServices, NeedShelves, PathId
+from web.needs import NeedServices, NeedShelves, PathId, get
 from web.routes import api_web_bodies as bodies
 from web.routes.api_web_bodies import page_of, passage_of, refused, source_of
 from web.routes.knowledge import named

@@ -3,7 +3,7 @@
 from typing import Any
 
 import msgspec
-from litestar import Request, Response, get, post
+from litestar import Request, Response, post
 from litestar.types import ControllerRouterHandler
 
 from domain.errors import ParleyError
@@ -53,7 +53,7 @@ async def send(request: AnyRequest, pages: NeedPages, services: NeedServices) ->
     return to("/files", done="file-kept")
 
 
-@get("/files/{file_id:str}/content", role="user", raw=True)
+@page("/files/{file_id:str}/content", role="user", raw=True)
 async def content(request: AnyRequest, file_id: PathId, services: NeedServices) -> Response[bytes]:
     return await download(request, services.filing.cabinet, signed_in(request).user.id, file_id)
 
