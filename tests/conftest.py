@@ -11,11 +11,14 @@ import pytest
 
 from functions import weights
 
-# A slow machine is no fault of what is tested. Torch's environment, which shares this file, has no hypothesis.
+# A slow machine is no fault of what is tested. Every run tries the same examples, so that one that failed fails again;
+# `--hypothesis-profile=searching` tries others. Torch's environment, which shares this file, has no hypothesis.
 with suppress(ImportError):
     from hypothesis import HealthCheck, settings
 
-    settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    slow = [HealthCheck.too_slow]
+    settings.register_profile("searching", deadline=None, suppress_health_check=slow, derandomize=False)
+    settings.register_profile("patient", deadline=None, suppress_health_check=slow, derandomize=True)
     settings.load_profile("patient")
 CI = os.environ.get("CI") == "true"
 MEMORY = Path("/dev/shm")  # noqa: S108 - each test has a folder of its own in it

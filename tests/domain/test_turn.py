@@ -1,4 +1,5 @@
 import asyncio
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import msgspec
@@ -45,7 +46,7 @@ class Room:
 
     async def between(self) -> None:
         """Wait until what is done between turns is done."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while self.turns.busy:  # noqa: ASYNC110 - nobody tells when it is done
                 await asyncio.sleep(0.001)
 
@@ -55,6 +56,22 @@ class Room:
 
 async def follow(turn: Turn, after: int = 0) -> list[Event]:
     return [event async for _, event in turn.events(after)]
+
+
+async def until(turn: Turn, kind: type[Event]) -> None:
+    """Follow a turn up to its first event of a kind, and leave."""
+    async with asyncio.timeout(60), aclosing(turn.events()) as events:
+        async for _, event in events:
+            if isinstance(event, kind):
+                return
+    raise AssertionError(f"it never came to {kind.__name__}")
+
+
+async def over(turn: Turn) -> None:
+    """Wait until a turn has ended, without following it."""
+    async with asyncio.timeout(60):
+        while not turn.ended:  # noqa: ASYNC110 - who does not follow is told nothing
+            await asyncio.sleep(0.001)
 
 
 async def test_a_turn_is_heard_then_said_piece_by_piece_then_done() -> None:
@@ -95,22 +112,24 @@ async def test_the_receipt_names_every_phase_in_order() -> None:
 
 
 async def test_the_first_sound_comes_before_the_last_word_is_written() -> None:
-    room = Room(mind=Mind("Ah, my friend, ", "here", " is", " much", " more."))
+    sounded = asyncio.Event()
     written: list[str] = []
 
     class Watched(Mind):
         async def reply(self, prompt):  # type: ignore[no-untyped-def]
-            for delta in ("Ah, my friend,", " the rest", " comes later.", " And more."):
+            for delta in ("Ah, my friend,", " the rest", " comes later."):
                 written.append(delta)
                 yield delta
-                await asyncio.sleep(0.02)
+            await sounded.wait()
+            written.append(" And more.")
+            yield written[-1]
 
-    room = Room(mind=Watched())
-    async with aclosing((await room.begin()).events()) as events:
-        async for _, event in events:
-            if isinstance(event, Sound):
-                break
+    turn = await Room(mind=Watched()).begin()
+    await until(turn, Sound)
     assert len(written) < 4
+    sounded.set()
+    assert isinstance((await follow(turn))[-1], Done)
+    assert len(written) == 4
 
 
 async def test_typed_words_take_the_same_road_without_the_ear() -> None:
@@ -163,18 +182,18 @@ async def test_interrupting_a_reply_that_is_already_written_cuts_it_to_what_was_
 
 
 async def test_speaking_on_before_the_first_sound_forgets_the_turn() -> None:
-    room = Room(mind=Mind("Late.", pause_s=5))
+    room = Room(mind=Mind("Late.", pause_s=60))
     turn = await room.begin()
-    await asyncio.sleep(0.02)
+    await until(turn, Heard)
     await room.turns.stop(GUEST, room.chat.id, turn.id, 0, superseded=True)
     assert room.said() == []
     assert isinstance((await follow(turn))[-1], Done)
 
 
 async def test_a_stop_before_anything_sounded_keeps_the_question_only() -> None:
-    room = Room(mind=Mind("Late.", pause_s=5))
+    room = Room(mind=Mind("Late.", pause_s=60))
     turn = await room.begin()
-    await asyncio.sleep(0.02)
+    await until(turn, Heard)
     await room.turns.stop(GUEST, room.chat.id, turn.id, 0, superseded=False)
     assert room.said() == [("user", "Go on", False)]
 
@@ -223,24 +242,42 @@ async def test_a_turn_nobody_follows_is_stopped_after_the_grace(monkeypatch: pyt
     monkeypatch.setattr("domain.turn_log.GRACE_S", 0.02)
     room = Room(mind=Mind(*["word "] * 500, pause_s=0.01))
     turn = await room.begin()
-    async with aclosing(turn.events()) as events:
-        async for _, event in events:
-            if isinstance(event, Heard):
-                break
-    await asyncio.sleep(0.15)
-    assert turn.ended
+    await until(turn, Heard)
+    await over(turn)
     assert room.mind.stopped == 1  # type: ignore[attr-defined]
 
 
+class Held(Mind):
+    """Says nothing until the test says so."""
+
+    def __init__(self, *deltas: str) -> None:
+        super().__init__(*deltas)
+        self.go = asyncio.Event()
+
+    async def reply(self, prompt: Prompt) -> AsyncGenerator[str, None]:
+        await self.go.wait()
+        async with aclosing(super().reply(prompt)) as deltas:
+            async for delta in deltas:
+                yield delta
+
+
+def graced(turn: Turn) -> bool:
+    return turn._log._grace is not None
+
+
 async def test_a_reader_who_returns_within_the_grace_finds_the_turn_running(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("domain.turn_log.GRACE_S", 0.2)
-    room = Room(mind=Mind("One two, ", "three four.", pause_s=0.1))
-    turn = await room.begin()
-    async with aclosing(turn.events()) as events:
-        await anext(events)
-    await asyncio.sleep(0.05)
-    events_again = await follow(turn, after=1)
-    assert isinstance(events_again[-1], Done) and not events_again[-1].interrupted
+    monkeypatch.setattr("domain.turn_log.GRACE_S", 60.0)
+    mind = Held("One two, ", "three four.")
+    turn = await Room(mind=mind).begin()
+    await until(turn, Began)
+    assert graced(turn) and not turn.ended
+    again = asyncio.create_task(follow(turn, after=1))
+    async with asyncio.timeout(60):
+        while graced(turn):  # noqa: ASYNC110 - the return ends it, and tells nobody
+            await asyncio.sleep(0.001)
+    mind.go.set()
+    last = (await again)[-1]
+    assert isinstance(last, Done) and not last.interrupted
 
 
 async def test_speaking_in_a_chat_stops_the_turn_that_still_runs_there() -> None:
@@ -321,7 +358,7 @@ async def test_the_prompt_holds_the_greeting_and_what_was_said_before() -> None:
 async def test_the_chat_is_named_after_its_first_words() -> None:
     room = Room()
     await follow(await room.begin(text="What is   courage,\nreally?"))
-    await asyncio.sleep(0.05)
+    await room.between()
     assert room.chats.get(GUEST, room.chat.id).title == "What is courage, really?"
 
 
@@ -329,7 +366,7 @@ async def test_a_long_chat_is_summed_up_between_turns_not_during_them() -> None:
     room = Room(mind=Mind("word " * 150))
     for number in range(12):
         await follow(await room.begin(f"key-{number:08}", text="many words " * 20))
-        await asyncio.sleep(0.02)
+        await room.between()
     chat = room.chats.get(GUEST, room.chat.id)
     assert chat.summary and chat.summary_upto > 0
     assert any(p.chat_id == "summary" for p in room.mind.prompts)  # type: ignore[attr-defined]
@@ -339,23 +376,25 @@ async def test_a_long_chat_is_summed_up_between_turns_not_during_them() -> None:
 async def test_opening_a_chat_has_the_prompt_read_ahead() -> None:
     room = Room()
     await room.turns.prepare(GUEST, room.chat.id)
-    await asyncio.sleep(0.01)
+    await room.between()
     assert room.mind.prepared[0].chat_id == room.chat.id  # type: ignore[attr-defined]
 
 
 async def test_at_a_pause_the_prompt_is_read_up_to_what_was_heard() -> None:
     room = Room(ear=Ear("What is courage?"))
     await room.turns.segment(GUEST, room.chat.id, "utterance-1", 0, SPEECH, pause=True)
-    await asyncio.sleep(0.05)
+    await room.between()
     assert room.mind.prepared[-1].lines[-1].text == "What is courage?"  # type: ignore[attr-defined]
 
 
 async def test_speaking_does_not_end_the_reading_of_the_prompt() -> None:
+    spoken = asyncio.Event()
+
     class Reader(Mind):
         read = 0
 
         async def prepare(self, prompt: Prompt) -> None:
-            await asyncio.sleep(0.05)
+            await spoken.wait()
             self.read += 1
 
     mind = Reader("One two.")
@@ -363,15 +402,16 @@ async def test_speaking_does_not_end_the_reading_of_the_prompt() -> None:
     await room.turns.prepare(GUEST, room.chat.id)
     assert room.turns.busy
     await room.turns.segment(GUEST, room.chat.id, "utterance-1", 0, SPEECH[:20_000], pause=False)
-    await asyncio.sleep(0.1)
+    assert room.turns.busy and mind.read == 0
+    spoken.set()
+    await room.between()
     assert mind.read == 1
-    assert not room.turns.busy
 
 
 async def test_after_a_turn_the_prompt_of_the_next_is_read_ahead() -> None:
     room = Room()
     await follow(await room.begin())
-    await asyncio.sleep(0.05)
+    await room.between()
     assert room.mind.prepared[-1].lines[-1].role == "assistant"  # type: ignore[attr-defined]
 
 
@@ -407,19 +447,17 @@ async def test_the_events_begin_with_the_turns_name() -> None:
 
 
 async def test_the_opening_sounds_while_the_model_still_reads_and_the_reply_goes_on_from_it() -> None:
-    class Slow(Mind):
+    class Slow(Held):
         continues = True
 
     opened = msgspec.structs.replace(SOCRATES.card("en"), openings=("Ah, friend,", "Well now,"))
-    mind = Slow(" what is", " that?", pause_s=0.05)
+    mind = Slow(" what is", " that?")
     room = Room(mind=mind)
     room.personas.seed([msgspec.structs.replace(SOCRATES, cards={**SOCRATES.cards, "en": opened})])
     turn = await room.begin()
-    async with aclosing(turn.events()) as events:
-        async for _, event in events:
-            if isinstance(event, Sound):
-                break
+    await until(turn, Sound)
     assert "first_token" not in turn._marks
+    mind.go.set()
     await follow(turn)
     await follow(await room.begin("key-00000002", text="And then?"))
     assert [p.opening for p in mind.prompts] == ["Ah, friend,", "Well now,"]

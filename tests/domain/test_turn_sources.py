@@ -1,12 +1,13 @@
 """Answers from what is known: looked up beside the turn, never holding it up, told under the reply and kept with it."""
 
 import asyncio
+from collections.abc import Sequence
 from contextlib import aclosing
 
 import msgspec
 import pytest
 
-from domain.chat import Sourced
+from domain.chat import Line, Sourced
 from domain.errors import Unavailable
 from domain.events import Cited, Done, Event, Heard, Said
 from domain.knowledge.library import Found, Library
@@ -16,7 +17,7 @@ from domain.ports import Llm, Prompt, Speaker, Transcriber
 from domain.recorded import RecordedTurn
 from domain.turn import Ask, Turn
 from domain.turns import Turns
-from tests.domain.test_turn import KEY, SPEECH, Room, follow
+from tests.domain.test_turn import KEY, SPEECH, Room, follow, until
 from tests.fakes import GUEST, SOCRATES, Bookcase, Ear, Mind, Mouth
 
 pytestmark = pytest.mark.anyio
@@ -147,7 +148,7 @@ async def test_at_a_pause_the_passages_are_found_and_read_and_the_turn_begins_wi
     library = Bookcase(FOUND)
     study = Study(library)
     await study.turns.segment(GUEST, study.chat.id, "utterance-1", 0, SPEECH, pause=True)
-    await asyncio.sleep(0.05)
+    await study.between()
     read = study.prepared()[-1]
     assert LAMP.text in read.lines[-1].text
     turn = await study.begin(speech=SPEECH, utterance="utterance-1")
@@ -161,7 +162,7 @@ async def test_the_reading_ahead_waits_for_the_library_only_so_long(monkeypatch:
     monkeypatch.setattr("domain.looking_up.PAUSE_S", 0.02)
     study = Study(Bookcase(FOUND, delay_s=30))
     await study.turns.segment(GUEST, study.chat.id, "utterance-1", 0, SPEECH, pause=True)
-    await asyncio.sleep(0.1)
+    await study.between()
     assert study.prepared()[-1].lines[-1].text == "How high is the lamp?"
     await study.turns.close()
 
@@ -175,7 +176,7 @@ async def test_speaking_on_after_the_pause_looks_up_the_whole_question() -> None
     library = Bookcase(FOUND)
     study = Study(library, ear=TwoEars())
     await study.turns.segment(GUEST, study.chat.id, "utterance-1", 0, SPEECH, pause=True)
-    await asyncio.sleep(0.05)
+    await study.between()
     read = study.prepared()[-1].lines[-1].text
     longer = Ask(KEY, study.clock.monotonic(), speech=SPEECH)
     turn = await study.turns.begin(GUEST, study.chat.id, longer)
@@ -193,7 +194,7 @@ async def test_a_look_ahead_that_failed_is_tried_again_by_the_turn() -> None:
     library = Bookcase(FOUND, error=Unavailable("index_unavailable"))
     study = Study(library)
     await study.turns.segment(GUEST, study.chat.id, "utterance-1", 0, SPEECH, pause=True)
-    await asyncio.sleep(0.05)
+    await study.between()
     library.error = None
     await follow(await study.begin(speech=SPEECH, utterance="utterance-1"))
     assert len(library.asked) == 2
@@ -243,7 +244,7 @@ async def test_cutting_a_reply_that_is_already_written_keeps_its_sources() -> No
 
 
 async def test_a_superseded_turn_drops_its_sources_with_its_words() -> None:
-    study = Study(Bookcase(FOUND), mind=Mind("Late.", pause_s=5))
+    study = Study(Bookcase(FOUND), mind=Mind("Late.", pause_s=60))
     turn = await study.begin()
     async with aclosing(turn.events()) as events:
         async for _, event in events:
@@ -296,18 +297,18 @@ async def test_what_was_looked_up_for_an_earlier_point_of_the_talk_is_not_taken_
     library = Bookcase(FOUND)
     study = Study(library)
     await study.turns.segment(GUEST, study.chat.id, "utterance-1", 0, SPEECH, pause=True)
-    await asyncio.sleep(0.05)
+    await study.between()
     study.chats.heard(GUEST, study.chat.id, "turn-x", "key-0000000x", "Something else.", study.clock.now())
     await follow(await study.begin())
     assert library.histories == [[], ["Something else."]]
 
 
 async def test_what_was_looked_up_long_ago_is_looked_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("domain.looking_up.FRESH_S", 0.01)
+    monkeypatch.setattr("domain.looking_up.FRESH_S", 0.0)
     library = Bookcase(FOUND)
     study = Study(library)
     await study.turns.segment(GUEST, study.chat.id, "utterance-1", 0, SPEECH, pause=True)
-    await asyncio.sleep(0.05)
+    await study.between()
     await follow(await study.begin())
     assert len(library.asked) == 2
     marks = [prompt.lines[-1].text[:12] for prompt in (study.prepared()[0], study.asked()[0])]
@@ -365,7 +366,7 @@ async def test_opening_a_chat_wakes_what_is_needed_to_look_things_up() -> None:
     library = Bookcase(Found())
     study = Study(library)
     await study.turns.prepare(GUEST, study.chat.id)
-    await asyncio.sleep(0.05)
+    await study.between()
     assert library.asked == [(GUEST, "socrates", study.personas.get("socrates").card("en").greeting)]
 
 
@@ -375,10 +376,33 @@ def opened(study: Study) -> Study:
     return study
 
 
+class Late(Bookcase):
+    """A library that answers when the test says so."""
+
+    def __init__(self, found: Found) -> None:
+        super().__init__(found)
+        self.go = asyncio.Event()
+
+    async def consult(
+        self, owner: str, persona_id: str, question: str, history: Sequence[Line], patient: bool = False
+    ) -> Found:
+        await self.go.wait()
+        return await super().consult(owner, persona_id, question, history, patient)
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Behind an opening it waits as long as a busy machine may need."""
+    monkeypatch.setattr("domain.turn.BEHIND_S", 60.0)
+
+
+@pytest.mark.usefixtures("patient")
 async def test_sources_that_are_late_have_while_the_opening_sounds() -> None:
-    library = Bookcase(FOUND, delay_s=0.3)
+    library = Late(FOUND)
     study = opened(Study(library, mind=SmallMind("it is forty metres high. "), look_up_s=0.01))
     turn = await study.begin()
+    await until(turn, Said)
+    library.go.set()
     events = await follow(turn)
     assert names(events)[:3] == ["Began", "Heard", "Said"]
     assert next(event.text.strip() for event in events if isinstance(event, Said)) == "Ah, friend,"
@@ -388,10 +412,14 @@ async def test_sources_that_are_late_have_while_the_opening_sounds() -> None:
     assert library.given_up == 0
 
 
+@pytest.mark.usefixtures("patient")
 async def test_behind_an_opening_too_it_says_that_it_does_not_know() -> None:
-    library = Bookcase(Found(True), delay_s=0.3)
+    library = Late(Found(True))
     study = opened(Study(library, ear=Ear(LEGEND), mind=SmallMind("Twelve lamps. "), look_up_s=0.01))
-    await follow(await study.begin())
+    turn = await study.begin()
+    await until(turn, Said)
+    library.go.set()
+    await follow(turn)
     assert study.asked() == []
     assert study.said()[-1][1] == f"Ah, friend, {SOCRATES.card('en').unknown}"
 

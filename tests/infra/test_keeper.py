@@ -36,7 +36,7 @@ def keeper(
 
 
 async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while not true():  # noqa: ASYNC110 - a condition of several stores
             await asyncio.sleep(0.01)
 
@@ -65,12 +65,15 @@ async def test_a_source_that_comes_while_it_sleeps_is_visited_when_it_is_woken(h
 
 
 async def test_two_sources_of_an_owner_are_visited_at_once_and_all_get_their_turn(home: KnowledgeHouse) -> None:
-    now, most, fetch = 0, 0, home.web.fetch
+    now, most, two, fetch = 0, 0, asyncio.Event(), home.web.fetch
 
     async def slow(url: str, **more: object) -> object:
         nonlocal now, most
         now, most = now + 1, max(most, now + 1)
-        await asyncio.sleep(0.02)
+        if now == 2:
+            two.set()
+        await two.wait()
+        await asyncio.sleep(0.02)  # in which a third would come
         now -= 1
         return await fetch(url, **more)  # type: ignore[arg-type]
 
@@ -104,8 +107,12 @@ async def test_one_who_gives_many_slow_sources_does_not_keep_others_from_their_t
     kept = keeper(home)
     kept.start()
     await until(lambda: bool(home.find("ferry", Shelf("anna"))))
-    running = [n for n in range(30) for run in home.sources.runs(f"slow-{n}") if run.state == "running"]
-    assert len(running) == 2
+
+    def running() -> int:
+        return sum(run.state == "running" for n in range(30) for run in home.sources.runs(f"slow-{n}"))
+
+    await until(lambda: running() >= 2)
+    assert running() == 2
     await kept.stop()
 
 

@@ -355,9 +355,11 @@ async def test_a_reading_that_lives_is_left_alone_by_other_processes(
 ) -> None:
     monkeypatch.setattr(module, "BEAT_S", 0.01)
     desk.reader.gate = asyncio.Event()
-    await desk.add()
+    one = await desk.add()
     desk.clock.seconds += module.SILENT_S + 1
-    await asyncio.sleep(0.1)  # it has given a sign of life meanwhile
+    async with asyncio.timeout(60):
+        while desk.store.get("anna", desk.chat, one.id).moved_at < desk.clock.now():  # noqa: ASYNC110 - its sign of life
+            await asyncio.sleep(0.01)
     other = desk.another()
     assert [found.state for found in await other.waiting("anna", desk.chat)] == ["reading"]
     desk.reader.gate.set()

@@ -10,7 +10,8 @@ from infra.resolving import Resolver
 from tests.fakes_web import Names, SeenHosts, SleepClock
 
 AGENT = "ParleyBot/1.0 (+https://parley.example/bot)"
-QUICK = Limits(refusal_s=0)
+# Refusals come at once, and nothing is late because a machine is busy.
+QUICK = Limits(refusal_s=0, deadline_s=50.0, robots_s=40.0, resolve_s=30.0, connect_s=20.0)
 
 Make = Callable[..., SafeFetcher]
 

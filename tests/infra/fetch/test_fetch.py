@@ -45,7 +45,7 @@ async def test_a_deadline_that_comes_with_the_name_servers_answer_holds(fetcher:
     async def silent(request: Request, writer: asyncio.StreamWriter) -> None:
         await asyncio.sleep(60)
 
-    async with web_server({"/": silent}) as server, asyncio.timeout(10):
+    async with web_server({"/": silent}) as server, asyncio.timeout(50):  # its silence is longer
         one = fetcher(server.address, resolver=just_then, limits=Limits(deadline_s=0.1))
         with pytest.raises(Unavailable, match="page_late"):
             await one.fetch(f"http://a.example:{server.port}/", robots=False)

@@ -91,11 +91,11 @@ async def test_a_database_that_is_away_for_a_moment_bars_nobody(
 
 async def test_a_robots_txt_that_comes_too_slowly_bars_all(fetcher: Make) -> None:
     async def never(request: object, writer: object) -> None:
-        await asyncio.sleep(1)
+        await asyncio.sleep(60)
 
     async with web_server({"/robots.txt": never, "/": PAGE}) as server:
         with pytest.raises(BadInput, match="page_robots"):
-            await fetcher(server.address, limits=Limits(robots_s=0.1, refusal_s=0)).fetch(server.url())
+            await fetcher(server.address, limits=Limits(robots_s=1.0, refusal_s=0)).fetch(server.url())
     assert server.paths == ["/robots.txt"]
 
 
@@ -176,7 +176,7 @@ async def test_two_at_once_and_no_more(fetcher: Make, hosts: SeenHosts, clock: S
     for _ in range(2):
         assert hosts.turn("127.0.0.1", clock.now(), timedelta()) == 0.0
     async with web_server({"/": PAGE}) as server:
-        limits = Limits(deadline_s=0.5, patience_s=0, refusal_s=0)
+        limits = Limits(deadline_s=0.95, patience_s=0, refusal_s=0)  # less than the second that it would wait
         with pytest.raises(TooMany) as busy:
             await fetcher(server.address, limits=limits).fetch(server.url(), robots=False)
     assert busy.value.detail == {"seconds": 1}
@@ -211,10 +211,10 @@ async def test_time_that_turns_take_is_granted_once(fetcher: Make, clock: SleepC
     """With a deadline of nearly nothing the turns alone do not end it; a server that keeps silent does."""
 
     async def slow(request: object, writer: object) -> None:
-        await asyncio.sleep(1)
+        await asyncio.sleep(60)
 
     async with web_server({"/": slow}) as server:
-        limits = Limits(deadline_s=0.2, patience_s=0, refusal_s=0)
+        limits = Limits(deadline_s=0.2 if code == "page_late" else 30.0, patience_s=0, refusal_s=0)
         url = server.url() if code == "page_late" else "http://nowhere.example/"
         with pytest.raises((Unavailable, BadInput), match=code):
             await fetcher(server.address, limits=limits).fetch(url, robots=False)
