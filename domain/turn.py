@@ -96,6 +96,7 @@ class Turn:
         self._textual = self._voice.refusal is not None  # there is no voice for it: it is answered in text
         self._log = TurnLog(tools.clock, lambda: self._cancel(Stopped()))
         self._stopped: Stopped | None = None
+        self._ending = False  # it is being kept, and brings that to its end whoever stops it
         self._task: asyncio.Task[None] | None = None
         self._settling: asyncio.Task[int | None] | None = None
         self._marks: dict[str, int] = {}
@@ -135,12 +136,18 @@ class Turn:
         if self._task is not None:
             with suppress(asyncio.CancelledError):
                 await asyncio.shield(self._task)
+        if self._stopped is None:  # it was at its end already
+            await self._correct(how)
 
     def _cancel(self, how: Stopped) -> None:
-        if self._stopped is None and self._task is not None and not self.ended:
+        if self._stopped is None and self._task is not None and not self._ending:
             self._stopped = how
             # Behind its first step: a task that is cancelled before it would never come to its end.
-            asyncio.get_running_loop().call_soon(self._task.cancel)
+            asyncio.get_running_loop().call_soon(self._interrupt, self._task)
+
+    def _interrupt(self, task: asyncio.Task[None]) -> None:
+        if not self._ending:  # nor would one that is cancelled while what was said is written
+            task.cancel()
 
     # -- the road ----------------------------------------------------------------------------------
 
@@ -302,6 +309,7 @@ class Turn:
 
     async def _end(self, failed: Failed | None) -> None:
         """Keep what was said and write the last event."""
+        self._ending = True
         self._mark("total")
         reply = self._reply()
         # Beside the keeping of the reply; held here, for asyncio itself keeps only weak references.

@@ -1,17 +1,19 @@
 import asyncio
+import threading
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from datetime import datetime
 
 import msgspec
 import numpy as np
 import pytest
 
 from domain.audio import HEARD_RATE, Audio
-from domain.chat import Chat
+from domain.chat import Chat, Message, Reply
 from domain.errors import BadInput, NotFound, ParleyError, TooLong
 from domain.events import Began, Done, Event, Failed, Heard, Said, Sound, Unheard
 from domain.ports import Clock, Llm, Prompt, Speaker, Transcriber
-from domain.turn import Ask, Turn
+from domain.turn import Ask, Stopped, Turn
 from domain.turns import Turns
 from infra.clock import SystemClock
 from tests.fakes import GUEST, SOCRATES, Ear, HandClock, Mind, Mouth
@@ -28,9 +30,9 @@ class Room:
 
     def __init__(
         self, ear: Transcriber | None = None, mind: Llm | None = None, mouth: Speaker | None = None,
-        clock: Clock | None = None,
+        clock: Clock | None = None, chats: MemoryChats | None = None,
     ) -> None:  # fmt: skip
-        self.chats = MemoryChats()
+        self.chats = chats or MemoryChats()
         self.personas = MemoryPersonas()
         self.personas.seed([SOCRATES])
         self.clock = clock or SystemClock()
@@ -286,6 +288,46 @@ async def test_speaking_in_a_chat_stops_the_turn_that_still_runs_there() -> None
     second = await room.begin("key-00000002", text="Wait")
     assert first.ended
     assert isinstance((await follow(second))[-1], Done)
+
+
+class SlowStore(MemoryChats):
+    """Takes its time for a reply, in its thread: until the test says so."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.go = threading.Event(), threading.Event()
+
+    def said(self, guest: str, chat_id: str, turn_id: str, reply: Reply, now: datetime) -> Message:
+        self.asked.set()
+        assert self.go.wait(60)
+        return super().said(guest, chat_id, turn_id, reply, now)
+
+
+@pytest.mark.parametrize(
+    ("how", "kept"),
+    [
+        (Stopped(500), [("user", "Go on", False), ("assistant", "Well now, what is it", True)]),
+        (Stopped(), [("user", "Go on", False), ("assistant", "Well now, what is it that you mean? Tell me.", False)]),
+        (Stopped(0, superseded=True), [("user", "Go on", False), ("assistant", "", True)]),
+    ],
+    ids=["heard in part", "nobody knows", "superseded"],
+)
+async def test_who_speaks_over_a_reply_while_it_is_written_down_finds_the_turn_ended(
+    how: Stopped, kept: list[tuple[str, str, bool]]
+) -> None:
+    store = SlowStore()
+    room = Room(chats=store)
+    turn = await room.begin()
+    assert await asyncio.to_thread(store.asked.wait, 60)
+    stopping = asyncio.create_task(turn.stop(how))
+    for _ in range(5):  # turns of the loop: it is at the turn
+        await asyncio.sleep(0)
+    store.go.set()
+    async with asyncio.timeout(60):
+        await stopping
+        last = (await follow(turn))[-1]
+    assert isinstance(last, Done) and not room.turns.running
+    assert room.said() == kept
 
 
 @pytest.mark.parametrize(
