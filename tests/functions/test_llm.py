@@ -15,6 +15,7 @@ from functions.engines.turnstile import Turnstile
 from functions.llm import LlmHandler
 
 pytestmark = pytest.mark.anyio
+PATIENT_S = 60
 
 
 def prompt(chat: str = "a", text: str = "Hello") -> Prompt:
@@ -38,7 +39,7 @@ class Engine:
             self.log.append(f"{prompt.chat_id} at {level}")
             self.begun.set()
             try:
-                for n in range(10_000 if prompt.lines[-1].text == "for long" else 3):
+                for n in range(1_000_000 if prompt.lines[-1].text == "for long" else 3):
                     if not self.turnstile.wait(level, stop):
                         return
                     yield f"{n} "
@@ -50,7 +51,7 @@ class Engine:
     def prepare(self, prompt: Prompt, stop: threading.Event) -> None:
         self.log.append(f"prepare {prompt.lines[-1].text}")
         self.begun.set()
-        stop.wait(5)
+        stop.wait(PATIENT_S)
         self.log.append("stopped" if stop.is_set() else "late")
 
     def pause(self) -> AbstractContextManager[None]:
@@ -108,13 +109,13 @@ async def test_leaving_a_reply_ends_it(house: House) -> None:
     deltas = house.llm.reply(prompt(text="for long"))
     await anext(deltas)
     await deltas.aclose()
-    assert await asyncio.to_thread(house.engine.ended.wait, 5)
+    assert await asyncio.to_thread(house.engine.ended.wait, PATIENT_S)
     assert await said(house.llm, prompt()) == "0 1 2 "
 
 
 async def test_a_reply_does_not_wait_for_a_running_summary(house: House) -> None:
     summary = asyncio.create_task(said(house.llm, prompt("summary", "for long")))
-    await asyncio.to_thread(house.engine.begun.wait, 5)
+    assert await asyncio.to_thread(house.engine.begun.wait, PATIENT_S)
     assert await said(house.llm, prompt()) == "0 1 2 "
     summary.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -126,7 +127,7 @@ async def test_nothing_is_written_during_a_pause(house: House) -> None:
     house.llm.load()
     with house.llm.pause():
         reply = asyncio.create_task(said(house.llm, prompt()))
-        await asyncio.to_thread(house.engine.begun.wait, 5)
+        assert await asyncio.to_thread(house.engine.begun.wait, PATIENT_S)
         await asyncio.sleep(0.05)
         assert not reply.done()
     assert await reply == "0 1 2 "
@@ -134,11 +135,11 @@ async def test_nothing_is_written_during_a_pause(house: House) -> None:
 
 async def test_a_newer_prepare_of_a_chat_replaces_the_older(house: House) -> None:
     first = asyncio.create_task(house.llm.prepare(prompt(text="What")))
-    await asyncio.to_thread(house.engine.begun.wait, 5)
+    assert await asyncio.to_thread(house.engine.begun.wait, PATIENT_S)
     house.engine.begun.clear()
     second = asyncio.create_task(house.llm.prepare(prompt(text="What is")))
     await first
-    await asyncio.to_thread(house.engine.begun.wait, 5)
+    assert await asyncio.to_thread(house.engine.begun.wait, PATIENT_S)
     second.cancel()
     with pytest.raises(asyncio.CancelledError):
         await second
@@ -147,7 +148,7 @@ async def test_a_newer_prepare_of_a_chat_replaces_the_older(house: House) -> Non
 
 async def test_a_reply_ends_the_reading_ahead_of_its_own_chat_only(house: House) -> None:
     reading = asyncio.create_task(house.llm.prepare(prompt("a", "What")))
-    await asyncio.to_thread(house.engine.begun.wait, 5)
+    assert await asyncio.to_thread(house.engine.begun.wait, PATIENT_S)
     await said(house.llm, prompt("b"))
     assert not reading.done()
     await said(house.llm, prompt("a"))
@@ -160,7 +161,7 @@ async def test_closing_leaves_no_threads() -> None:
     await said(house.llm, prompt())
     await said(house.llm, prompt("summary"))
     house.llm.close()
-    for _ in range(200):
+    for _ in range(6_000):
         if threading.active_count() <= before:
             break
         await asyncio.sleep(0.01)

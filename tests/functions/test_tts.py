@@ -3,7 +3,6 @@
 import asyncio
 import math
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import aclosing
 
@@ -18,15 +17,16 @@ from functions.tts import Engines, Tts
 
 pytestmark = pytest.mark.anyio
 HEART, YUNXI = Voice("heart"), Voice("zm_yunxi")
+PATIENT_S = 60
 
 
 class Mouth:
-    """Says every word as one chunk; `slow` seconds each, looking at stop every millisecond."""
+    """Says every word as one chunk; `slow` seconds before each but the first, unless it is stopped."""
 
     def __init__(self, slow: float = 0.0, broken: bool = False) -> None:
         self.said: list[tuple[str, str, Language]] = []
         self.stopped = threading.Event()
-        self._slow = slow
+        self.slow = slow
         self._broken = broken
 
     def speak(self, text: str, voice: Voice, language: Language, stop: threading.Event) -> Iterator[Audio]:
@@ -34,13 +34,28 @@ class Mouth:
         if self._broken:
             raise RuntimeError("out of memory")
         try:
-            for word in text.split():
-                if self._slow and stop.wait(self._slow):
+            for n, word in enumerate(text.split()):
+                if n and self.slow and stop.wait(self.slow):
                     return
                 yield Audio(word.encode().ljust(64, b"\0")[:64], SPOKEN_RATE)
         finally:
             if stop.is_set():
                 self.stopped.set()
+
+
+class Waiting(Mouth):
+    """Speaks when it is let, or after a minute all the same."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.let = threading.Event(), threading.Event()
+        self.let.set()
+        self.was_let = False
+
+    def speak(self, text: str, voice: Voice, language: Language, stop: threading.Event) -> Iterator[Audio]:
+        self.begun.set()
+        self.was_let = self.let.wait(PATIENT_S)
+        yield from super().speak(text, voice, language, stop)
 
 
 def house(english: Mouth, chinese: Mouth, kept_bytes: int = 10_000) -> Tts:
@@ -158,12 +173,14 @@ async def test_the_oldest_pieces_make_room() -> None:
 
 
 async def test_closing_stops_the_engine_and_keeps_no_half() -> None:
-    english = Mouth(slow=0.01)
+    english = Mouth()
     tts = house(english, Mouth())
+    english.slow = PATIENT_S  # it is stopped before its second word
     async with aclosing(tts.speak("one two three four five six", HEART, "en")) as sounds:
         async for _ in sounds:
             break
-    assert await asyncio.to_thread(english.stopped.wait, 1)
+    assert await asyncio.to_thread(english.stopped.wait, PATIENT_S)
+    english.slow = 0.0
     assert len(await say(tts, "one two three four five six")) == 6
 
 
@@ -176,14 +193,15 @@ async def test_two_who_ask_for_the_same_piece_at_once_cost_one_synthesis() -> No
 
 
 async def test_the_event_loop_stays_free_while_an_engine_works() -> None:
-    tts = house(Mouth(slow=0.05), Mouth())
+    english = Waiting()
+    tts = house(english, Mouth())
+    english.begun.clear()
+    english.let.clear()
     speaking = asyncio.create_task(say(tts, "one two three"))
-    began = time.perf_counter()
-    ticks = 0
-    while not speaking.done() and time.perf_counter() - began < 5:
-        await asyncio.sleep(0.005)
-        ticks += 1
-    assert ticks > 3
+    assert await asyncio.to_thread(english.begun.wait, PATIENT_S)
+    english.let.set()
+    await speaking
+    assert english.was_let
 
 
 async def test_a_broken_engine_is_unavailable_and_one_not_loaded_is_waking() -> None:

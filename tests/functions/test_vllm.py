@@ -16,7 +16,7 @@ from domain.ports import Prompt
 from domain.usage import Meter
 from functions.engines import vllm_llm
 from functions.engines.setting import BadSetting
-from functions.engines.vllm_llm import VllmFailed, VllmLlm
+from functions.engines.vllm_llm import Vllm, VllmFailed, VllmLlm
 
 pytestmark = pytest.mark.anyio
 PROMPT = Prompt("chat", "You are Odo.", (Line("user", "Hi"),), 50, 0.3)
@@ -76,7 +76,7 @@ class Program:
         self._patch = patch
         patch.setenv("NOTES", str(self.notes))
 
-    def llm(self, way: str = "well", start_s: float = 30.0) -> VllmLlm:
+    def llm(self, way: str = "well", start_s: float = 120.0) -> VllmLlm:
         self._patch.setenv("WAY", way)
         return VllmLlm(Path("/weights/some"), (sys.executable, str(self.path)), ("--max-model-len", "8192"), start_s)
 
@@ -89,7 +89,7 @@ class Program:
 
     def gone(self) -> bool:
         """Whether every process that the program was or started has ended."""
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while any(_running(int(str(pid))) for pid in self.said["pids"]):
             if time.monotonic() > until:
                 return False
@@ -163,7 +163,15 @@ def test_a_crash_at_the_start_is_told_with_its_last_words(program: Program) -> N
     assert program.gone(), "also what it had started"
 
 
-def test_one_that_never_comes_up_is_ended_and_told(program: Program) -> None:
+def test_one_that_never_comes_up_is_ended_and_told(program: Program, monkeypatch: pytest.MonkeyPatch) -> None:
+    wait = Vllm.wait
+
+    def once_it_has_spoken(vllm: Vllm, seconds: float) -> None:
+        while "loading weights" not in vllm._said():
+            time.sleep(0.02)
+        wait(vllm, seconds)
+
+    monkeypatch.setattr(Vllm, "wait", once_it_has_spoken)
     llm = program.llm("hang", start_s=1.0)
     with pytest.raises(VllmFailed, match=r"within 1 s[\s\S]*loading weights"):
         llm.load()

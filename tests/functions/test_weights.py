@@ -59,7 +59,7 @@ class Answer(BaseHTTPRequestHandler):
         if hub.break_at > start:
             self.wfile.write(hub.body[start : hub.break_at])
             self.wfile.flush()
-            hub.hold.wait(20)
+            hub.hold.wait(120)
         hub.break_at = len(hub.body)
 
     def log_request(self, code: object = "-", size: object = "-") -> None:
