@@ -36,7 +36,7 @@ def test_without_a_token_it_says_how_to_get_one(tmp_path: Path) -> None:
     env = {name: value for name, value in os.environ.items() if not name.startswith("MODAL_")}
     env |= {"MODAL_CONFIG_PATH": str(config), "MODAL_SERVER_URL": "http://127.0.0.1:9"}
     done = subprocess.run(
-        [sys.executable, "-m", "deploy"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=100
+        [sys.executable, "-m", "deploy"], cwd=ROOT, env=env, capture_output=True, text=True, timeout=250
     )
     assert done.returncode == 1
     assert "modal token new" in done.stderr
@@ -104,7 +104,7 @@ def test_the_entry_can_be_imported_in_a_container_where_the_checkout_is_not(tmp_
     code = "import deploy.modal_app as m, sys; print(m.web, m.crawl, m.visit, 'web.app' in sys.modules, m.ROOT)"
     env = {**os.environ, "PYTHONPATH": str(tmp_path), "MODAL_IS_REMOTE": "1"}
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=100
+        [sys.executable, "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=250
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == f"Function(web) Function(crawl) Function(visit) False {tmp_path}"

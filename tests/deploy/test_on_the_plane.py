@@ -70,7 +70,7 @@ async def test_one_command_leads_from_an_empty_account_to_a_page_that_answers(pl
     assert "and answers: 200" in done.stdout
     url = next(line.split()[-1] for line in done.stdout.splitlines() if "Parley is on" in line)
 
-    async with httpx.AsyncClient(base_url=url, timeout=30) as browser:
+    async with httpx.AsyncClient(base_url=url, timeout=120) as browser:
         gallery = await browser.get("/", headers={"Accept-Language": "en"})
         assert gallery.status_code == 200
         assert "Socrates" in gallery.text
@@ -103,7 +103,7 @@ async def test_every_source_that_is_due_gets_a_call_of_its_own_and_its_run_is_to
         sources.add(source(number, now))
     crawled = await command(plane, "-c", CRAWL)
     assert crawled.stdout.startswith("3 sources due"), crawled.stderr
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(200):
         while len(ended := [run for n in (1, 2, 3) for run in sources.runs(f"source-{n}") if run.ended_at]) < 3:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
     assert {run.state for run in ended} == {"failed"}

@@ -15,7 +15,7 @@ from infra.audit_log import AuditWriter
 from tests.fakes_limits import MemoryAudit
 
 pytestmark = pytest.mark.anyio
-SOON_S = 10
+SOON_S = 60
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 

@@ -24,7 +24,7 @@ def crawl(folder: Path, *arguments: str, **env: str) -> subprocess.CompletedProc
     settings = {"DATA_DIR": str(folder), "ENGINES": "scripted", "PYTHONWARNINGS": "ignore", **env}
     return subprocess.run(
         [sys.executable, "-m", "infra.crawl_command", *arguments],
-        cwd=ROOT, env={**clean, **settings}, capture_output=True, text=True, timeout=100,
+        cwd=ROOT, env={**clean, **settings}, capture_output=True, text=True, timeout=250,
     )  # fmt: skip
 
 

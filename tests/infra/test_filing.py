@@ -74,7 +74,7 @@ async def test_bytes_that_are_out_of_reach_do_not_keep_an_account_from_being_era
 
 
 async def until(true: Callable[[], bool]) -> None:
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not true():  # noqa: ASYNC110 - what is waited for happens in a thread
             await asyncio.sleep(0.005)
 

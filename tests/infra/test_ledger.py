@@ -13,7 +13,7 @@ from tests.db.test_ledger_contract import EVER, call
 from tests.fakes_stores import MemoryLedger
 
 pytestmark = pytest.mark.anyio
-SOON_S = 10  # nobody waits for so long: what is waited for is an event
+SOON_S = 60  # nobody waits for so long: what is waited for is an event
 
 
 class Moody(MemoryLedger):

@@ -163,7 +163,7 @@ def test_sending_never_waits_for_a_server(store: SqlOutbox, clock: Hands) -> Non
         url = f"smtp://127.0.0.1:{silent.getsockname()[1]}"
         sending = SmtpMailer(store, url, FROM, clock, every_s=600)
         sending.send(mail())
-        silent.settimeout(10)
+        silent.settimeout(60)
         connection, _ = silent.accept()  # the thread is there, and waits
         silent.close()  # what it tries next is refused, not left waiting
         sending.send(mail(2))
@@ -180,9 +180,9 @@ def test_the_thread_delivers_what_is_sent_and_what_was_left(store: SqlOutbox, cl
         store.put(mail(1))  # by a process that ended
         sending = mailer(store, post, clock)
         sending.start()
-        assert arrived.acquire(timeout=10)
+        assert arrived.acquire(timeout=60)
         sending.send(mail(2))
-        assert arrived.acquire(timeout=10)
+        assert arrived.acquire(timeout=60)
         asyncio.run(sending.close())
         sending.send(mail(3))  # after the end: kept for the next start
     assert [letter.data.count(b"mail-00") for letter in post.letters] == [1, 1]

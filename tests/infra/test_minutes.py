@@ -46,7 +46,7 @@ async def test_what_a_killed_program_left_is_settled_beside_the_serving_whatever
     running = Minutes(meter, sweep_s=0.01)
     running.start()
     running.start()  # once is enough
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while meters.used("ann", "voice_seconds", "2026-01-01") != (0, 0):  # noqa: ASYNC110 - it tells nobody
             await asyncio.sleep(0.01)
     await running.stop()

@@ -44,9 +44,10 @@ def test_the_page_keeps_other_releases_and_replaces_this_one(tmp_path: Path) -> 
 
 
 @pytest.mark.plane
+@pytest.mark.timeout(600)  # it starts a plane and a container for each of its apps, in turn
 def test_every_behaviour_holds_under_the_pinned_release() -> None:
     command = [sys.executable, "-m", "infra.local", "run", "--deploy", APP, "--", sys.executable, "-m", BEHAVIOURS]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=110)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=550)
     found = outcome("pinned", done.stdout, done.stderr, 0, "")
     assert found.failed == []
     assert found.held >= 18

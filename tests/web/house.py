@@ -176,7 +176,7 @@ def prepared(folder: Path) -> Path:
 
 def awake(client: httpx.Client) -> None:
     """Wait for the engines: they wake beside the first pages, which say so."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while client.get("/ready").status_code != 200:
         assert time.monotonic() < end
         time.sleep(0.01)

@@ -13,7 +13,7 @@ from tests.web.accounts import Home, csrf, register
 from tests.web.house import application
 
 WEBHOOK = "/payments/scripted/webhook"
-PATIENT_S = 10
+PATIENT_S = 60
 
 
 class Market(Home):

@@ -34,7 +34,8 @@ def throw(client: Client, chat: str, name: str = "lamp.txt", data: bytes = LAMP.
 
 def read(client: Client, chat: str) -> str:
     """Wait until everything has been read, and return the fragment."""
-    for _ in range(200):
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
         html = client.get(f"/chats/{chat}/attachments").text
         if 'data-state="reading"' not in html:
             return html

@@ -1,7 +1,7 @@
 """The stream itself: what stays open, what closes, and what one bad event may break."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -76,6 +76,12 @@ DONE = Done("turn-1", None, "", False, 0, Receipt())
 SOUND = Sound(0, Audio(b"\x00\x80\xff\x7f", 24_000))
 
 
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(60):
+        while not true():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0)
+
+
 async def test_a_pause_is_bridged_by_comments_and_nothing_is_lost(
     encoder: Encoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -103,12 +109,11 @@ async def test_a_reader_who_leaves_only_detaches(encoder: Encoder) -> None:
             got.append(chunk)  # noqa: PERF401 - a comprehension would lose what came before the cut
 
     reader = asyncio.create_task(read())
-    await asyncio.sleep(0.01)
+    await until(lambda: bool(got))
     assert (log.following, tally.open) == (1, 1)
     reader.cancel()
     await asyncio.wait([reader])
-    await asyncio.sleep(0)
-    assert (log.following, tally.open) == (0, 0)
+    await until(lambda: (log.following, tally.open) == (0, 0))
     log.add(SOUND, DONE)
     rest = [chunk async for chunk in messages(log, 1, encoder, tally, GUEST)]
     assert [message.name for message in parse(b"".join(rest).decode())] == ["audio", "done"]
@@ -121,8 +126,7 @@ async def test_a_reader_who_leaves_while_we_write_is_let_go_too(encoder: Encoder
     stream = messages(log, 0, encoder, tally, GUEST)
     await anext(stream)
     await stream.aclose()
-    await asyncio.sleep(0.01)
-    assert (log.following, tally.open) == (0, 0)
+    await until(lambda: (log.following, tally.open) == (0, 0))
 
 
 def test_sound_is_base64_of_little_endian_pcm(encoder: Encoder) -> None:
