@@ -40,9 +40,13 @@ def test_the_next_one_begins_after_the_commit_however_long_that_takes(engine: En
 
 @TURNS
 def test_what_fails_is_dropped_and_holds_nobody_up(engine: Engine, turn: Turn) -> None:
-    with pytest.raises(LookupError), turn(engine) as connection:
-        connection.execute(text("INSERT INTO personas (id, card, place) VALUES ('a', '', 0)"))
-        raise LookupError
+    def fail() -> None:
+        with turn(engine) as connection:
+            connection.execute(text("INSERT INTO personas (id, card, place) VALUES ('a', '', 0)"))
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        fail()
 
     def other() -> int:
         with turn(engine) as connection:
