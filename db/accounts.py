@@ -49,26 +49,21 @@ class SqlAccounts:
             body = connection.scalar(sql.PENDING, {"token": token_hash, "now": now})
         return None if body is None else _pending(body)
 
-    @again()
+    @again(IntegrityError)  # somebody was faster by a moment: the next time it is seen
     def confirm(self, token_hash: str, user: User, now: datetime) -> User:
         """Raises NotFound("link_gone") too."""
         row = _row_of(user)
         if not known(token_hash):
             raise NotFound("link_gone")
-        try:
-            with writing(self._engine) as connection:
-                body = connection.scalar(sql.TAKE_PENDING, {"token": token_hash, "now": now})
-                if body is None:
-                    raise NotFound("link_gone")
-                connection.execute(sql.USE_PENDING, {"token": token_hash})
-                pending = _pending(body)
-                _refuse_taken(connection, row)
-                connection.execute(sql.ADD, row | {"password_hash": pending.password_hash})
-                _adopt(connection, pending.guest, user.id)
-        except IntegrityError:  # somebody was faster by a moment
-            with reading(self._engine) as connection:
-                _refuse_taken(connection, row)
-            raise
+        with writing(self._engine) as connection:
+            body = connection.scalar(sql.TAKE_PENDING, {"token": token_hash, "now": now})
+            if body is None:
+                raise NotFound("link_gone")
+            connection.execute(sql.USE_PENDING, {"token": token_hash})
+            pending = _pending(body)
+            _refuse_taken(connection, row)
+            connection.execute(sql.ADD, row | {"password_hash": pending.password_hash})
+            _adopt(connection, pending.guest, user.id)
         return self.get(user.id)
 
     # -- who it is -----------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ class SqlMeters(SqlMeterOwners):
                 connection.execute(sql.ADD_HOLD, row | {"amount": amount})
         return amount
 
-    @again(_Changed)
+    @again(IntegrityError, _Changed)  # as there: another turn of its owner began the meter anew
     def extend(self, hold_id: str, more: int, limit: int) -> int:
         if not known(hold_id) or more < 1:
             return 0

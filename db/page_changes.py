@@ -24,6 +24,11 @@ _VISIT = ("checked_at", "status", "misses", "etag", "last_modified", "body_check
 _CHECKED: dict[str, object] = {name: bindparam(f"new_{name}") for name in _VISIT}
 # On PostgreSQL the lock that the foreign key takes anyway: a source is not erased while a page is written.
 _SOURCE = select(sources.c.shelf).where(sources.c.id == bindparam("which")).with_for_update(read=True, key_share=True)
+_SOURCE_OF = select(pages.c.source_id).where(_MINE)
+# Nobody removes it meanwhile: whoever does lets go of duplicates (db/page_releases.py), and would not see this one.
+_SOURCE_STAYS = (
+    select(sources.c.id).where(sources.c.id == bindparam("which"), sources.c.slot == "").with_for_update(read=True)
+)
 _PAGE = select(*PAGE).where(_MINE)
 _HOLD = _PAGE.where(_THERE).with_for_update(key_share=True)
 _ADD, _ADD_VERSION, _ADD_CHUNKS = insert(pages), insert(page_versions), insert(chunks)
@@ -116,12 +121,17 @@ class PageChanges(VectorCache):
 
     @again()
     def duplicate(self, page_id: str, of: str) -> None:
-        """Nothing is marked as a duplicate of a page that is gone, or is one itself: it would be found nowhere."""
+        """Nothing is marked as a duplicate of a page that is gone, is one itself, or is of a source that was removed:
+        it would be found nowhere.
+        """
         if not known(page_id) or page_id == of:
             return
         with writing(self._engine) as connection:
             if of == "":
                 release(connection, page_id)
+                return
+            source_id = connection.scalar(_SOURCE_OF, {"which": of}) if known(of) else None
+            if source_id is None or connection.scalar(_SOURCE_STAYS, {"which": source_id}) is None:
                 return
             first, second = sorted((page_id, of))
             held = [connection.execute(_HOLD, {"which": which}).first() for which in (first, second)]

@@ -13,6 +13,7 @@ ADD = insert(sources)
 GET = select(sources).where(_MINE)
 # NO KEY on PostgreSQL: pages that are written meanwhile refer to the row, and need not wait.
 HOLD = GET.with_for_update(key_share=True)
+TAKE = GET.with_for_update()  # of one that is erased: what is told of it holds until it is gone, no page comes between
 SAME = select(sources.c.id).where(
     sources.c.shelf == bindparam("on_shelf"), sources.c.url_key == bindparam("key"), _THERE
 )

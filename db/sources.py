@@ -77,21 +77,16 @@ class SqlSources(SqlRuns):
             connection.execute(sql.REMOVE, {"which": source_id, "now": now})
             release_twins_of_source(connection, source_id)
 
-    @again()
+    @again(IntegrityError)  # the address was added anew in between: the next time that is seen
     def restore(self, source_id: str, room: Room | None = None) -> Source:
         """Raises Conflict("source_exists", source_id=...) when the address was added anew meanwhile."""
         source = self.get(source_id)
         if source.removed_at is None:
             return source
-        try:
-            with self._room(source, room) as connection:
-                hold(connection, source_id, removed=True)
-                _free(connection, source.shelf, source.url)
-                connection.execute(sql.RESTORE, {"which": source_id})
-        except IntegrityError:
-            with reading(self._engine) as connection:
-                _free(connection, source.shelf, source.url)
-            raise
+        with self._room(source, room) as connection:
+            hold(connection, source_id, removed=True)
+            _free(connection, source.shelf, source.url)
+            connection.execute(sql.RESTORE, {"which": source_id})
         return self.get(source_id)
 
     def purge(self, removed_before: datetime) -> list[str]:
@@ -123,7 +118,7 @@ class SqlSources(SqlRuns):
         page_ids: list[str] = []
         with writing(self._engine) as connection:
             for source_id in sorted(source_ids):
-                row = connection.execute(sql.HOLD, {"which": source_id}).mappings().first()
+                row = connection.execute(sql.TAKE, {"which": source_id}).mappings().first()
                 if row is None or (removed_before and (row["removed_at"] or removed_before) >= removed_before):
                     continue  # erased by somebody else, or brought back
                 page_ids += connection.scalars(sql.PAGES, {"which": source_id})

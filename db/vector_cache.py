@@ -23,6 +23,7 @@ _MODEL = vector_cache.c.model == bindparam("of")
 _GET = select(vector_cache.c.checksum, vector_cache.c.vector).where(_THESE, _MODEL)
 _THERE = select(vector_cache.c.checksum).where(_THESE, _MODEL)
 _KEEP = insert(vector_cache)
+_TAKE = select(vector_cache.c.checksum).where(_THESE).order_by(vector_cache.c.checksum).with_for_update()
 _HELD = exists().where(chunks.c.checksum == vector_cache.c.checksum)
 _FORGET = delete(vector_cache).where(_THESE, ~_HELD)
 
@@ -62,8 +63,13 @@ class VectorCache:
 
 
 def forget_vectors(connection: Connection, checksums: Sequence[str]) -> None:
-    """Erase those vectors whose text no chunk holds any more."""
+    """Erase those vectors whose text no chunk holds any more.
+
+    Of two who erase the last chunks of one text at once neither sees what the other has not kept yet, and both would
+    leave the vector: so the second waits for the first one here, and then looks.
+    """
     for some in in_lots(sorted(set(checksums))):
+        connection.execute(_TAKE, {"checksums": some}).all()
         connection.execute(_FORGET, {"checksums": some})
 
 

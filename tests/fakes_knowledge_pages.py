@@ -104,7 +104,7 @@ class MemoryPages:
                 self._all.release(kept)
                 return
             original = self._there(of)
-            if original is not None and self._live(original):
+            if original is not None and self._live(original) and self._searched(original):
                 kept.page = replace(kept.page, duplicate_of=of)
 
     def gone(self, page_ids: Sequence[str]) -> None:

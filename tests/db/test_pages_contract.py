@@ -258,6 +258,11 @@ def test_nothing_is_a_duplicate_of_what_is_found_nowhere(knowledge: Knowledge, t
     assert seen(pages, one) == list(OLD)
     assert seen(pages, two) == []
 
+    elsewhere, parts = publish(pages, knowledge.sources.add(source("https://copy.example/")))
+    knowledge.sources.remove(there.id, NOON)
+    pages.duplicate(elsewhere.id, first.id)
+    assert seen(pages, parts) == list(OLD)
+
 
 @pytest.mark.parametrize("flips", [(), (0,), (63,), (15, 16), (0, 31, 63), (1, 17, 33)])
 def test_texts_that_differ_in_three_bits_are_alike(knowledge: Knowledge, there: Source, flips: tuple[int, ...]) -> None:
