@@ -24,6 +24,8 @@ APP = "parley-conformance"
 NOTES = "parley-conformance-notes"
 QUEUE = "parley-conformance-queue"
 KEY = "CONFORMANCE_KEY"
+MOST_INSIDE = 4
+LATE_S = 60.0
 app = modal.App(APP, image=IMAGE)
 notes = modal.Dict.from_name(NOTES, create_if_missing=True)
 queue = modal.Queue.from_name(QUEUE, create_if_missing=True)
@@ -50,7 +52,7 @@ async def times(key: str) -> int:
 
 
 @app.cls(max_containers=1)
-@modal.concurrent(max_inputs=4)
+@modal.concurrent(max_inputs=MOST_INSIDE)
 class Echo:
     @modal.enter()
     async def first(self) -> None:
@@ -75,9 +77,12 @@ class Echo:
 
     @modal.method()
     async def crowd(self, seconds: float) -> int:
-        """Return the most that were ever in here together."""
+        """Return the most that were ever in here together; wait for a full house, and then for who might still come."""
         self.inside += 1
         self.most = max(self.most, self.inside)
+        until = time.monotonic() + LATE_S
+        while self.most < MOST_INSIDE and time.monotonic() < until:  # noqa: ASYNC110 - others come in
+            await asyncio.sleep(0.01)
         await asyncio.sleep(seconds)
         self.inside -= 1
         return self.most
@@ -178,7 +183,7 @@ def every_half_hour() -> None:
 
 @app.cls(max_containers=1)
 class Together:
-    @modal.batched(max_batch_size=4, wait_ms=2_000)  # eight that come together arrive within it
+    @modal.batched(max_batch_size=4, wait_ms=6_000)  # eight that come together arrive within it
     async def add(self, a: list[int], b: list[int]) -> list[tuple[int, int]]:
         return [(x + y, len(a)) for x, y in zip(a, b, strict=True)]
 
@@ -238,7 +243,7 @@ class Passages:
 
 @app.cls(max_containers=1)
 class Tts:
-    """Named as Parley's own class, for calls by infra.calls: dies in the middle of what it says."""
+    """Named as Parley's own class, for calls by infra.calls: dies in the middle of what it says, once it was heard."""
 
     @modal.method()
     async def speak(
@@ -247,7 +252,9 @@ class Tts:
         await times(key)
         yield Header(modal.current_function_call_id() or "", container())
         yield Audio(bytes(480), 24_000)
-        await asyncio.sleep(0.5)
+        until = time.monotonic() + LATE_S
+        while not await notes.get.aio(f"{key}-heard", False) and time.monotonic() < until:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
         os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -11,7 +11,7 @@ from domain.errors import BadInput, ParleyError, TooLong
 from domain.persona import Voice
 from functions.engines.setting import BadSetting
 from tests.conformance.app import KEY, Sulking
-from tests.conformance.case import IN_PROCESS, MODALS_OWN, Target, case
+from tests.conformance.case import IN_PROCESS, MODALS_OWN, PATIENT_S, Target, case
 from tests.conformance.samples import HEART, prompt, speech
 
 BAD = "Bad input"
@@ -120,7 +120,7 @@ async def one_bad_query_of_a_batch_fails_alone(t: Target) -> None:
 @case(BAD, "the process says so when it wakes the engine: tests/functions/test_embed.py")
 async def a_model_of_the_wrong_dimension(t: Target) -> None:
     with pytest.raises(BadInput) as refused:
-        await t.apps.odd.ask("queries", "embed", ["text"], "query", within_s=30)
+        await t.apps.odd.ask("queries", "embed", ["text"], "query", within_s=PATIENT_S)
     assert (refused.value.code, refused.value.detail) == ("dimension_wrong", {"found": 8, "expected": 384})
 
 

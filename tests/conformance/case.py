@@ -11,6 +11,7 @@ from domain.usage import Call
 from infra.calls import Backend, Calls
 from infra.modal_runtime import ModalBackend
 
+PATIENT_S = 120.0  # a container starts within seconds where nothing else runs
 IN_PROCESS = "no containers: the handlers are in this process"
 MODALS_OWN = "a feature of Modal's that the inline runtime has no use for"
 
@@ -33,11 +34,11 @@ class Target:
     def remote(self) -> bool:
         return self._apps is not None
 
-    async def ask(self, function: Any, method: str, *args: object, within_s: float = 30.0) -> Any:
+    async def ask(self, function: Any, method: str, *args: object, within_s: float = PATIENT_S) -> Any:
         return await self.calls.ask(function, method, *args, within_s=within_s)
 
     def stream(self, function: Any, method: str, *args: object) -> AsyncGenerator[Any, None]:
-        return self.calls.stream(function, method, *args, first_s=30.0, gap_s=20.0)
+        return self.calls.stream(function, method, *args, first_s=PATIENT_S, gap_s=PATIENT_S)
 
     async def read(self, function: Any, method: str, *args: object) -> list[Any]:
         """Return all that a stream yields."""

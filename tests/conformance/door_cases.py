@@ -75,11 +75,22 @@ async def asked(t: Target, cls: str, method: str, args: tuple[Any, ...], token: 
     return found
 
 
+async def asked_by_the_web(t: Target, cls: str, method: str, args: tuple[Any, ...]) -> Any:
+    """Ask with a good token; once more when it ran out while a container started, as infra.modal_runtime does."""
+    tokens = WorkerTokens(t.apps.worker_key, SystemClock())
+    token = tokens.token(AUDIENCE[cls])
+    try:
+        return await asked(t, cls, method, args, token)
+    except NotAllowed:
+        if (newer := tokens.token(AUDIENCE[cls])) == token:
+            raise
+    return await asked(t, cls, method, args, newer)
+
+
 @case(DOOR, IN_PROCESS)
 async def every_method_answers_a_good_token(t: Target) -> None:
     for cls, method, args in CALLS:
-        token = WorkerTokens(t.apps.worker_key, SystemClock()).token(AUDIENCE[cls])
-        assert await asked(t, cls, method, args, token)
+        assert await asked_by_the_web(t, cls, method, args)
 
 
 @case(DOOR, IN_PROCESS)
@@ -102,6 +113,7 @@ async def a_call_that_brings_no_token_at_all_is_refused(t: Target) -> None:
 async def who_is_refused_does_not_spoil_the_batch_of_others(t: Target) -> None:
     import asyncio
 
+    await asked_by_the_web(t, "Queries", "embed", (["good"], "query"))  # the container is up: no token runs out
     good = WorkerTokens(t.apps.worker_key, SystemClock()).token("embed")
     tokens = [good, "", good, "bad", good]
     found = await asyncio.gather(

@@ -16,7 +16,7 @@ from infra.local.containers import Container
 from infra.local.plane import Plane
 
 T = TypeVar("T")
-PATIENT_S = 120.0  # a container is a Python that imports everything, and a machine with other work takes its time
+PATIENT_S = 240.0  # a container is a Python that imports everything, and a machine with other work takes its time
 
 
 class Live:
