@@ -83,10 +83,14 @@ class SqlSources(SqlRuns):
         source = self.get(source_id)
         if source.removed_at is None:
             return source
-        with self._room(source, room) as connection:
-            hold(connection, source_id, removed=True)
-            _free(connection, source.shelf, source.url)
-            connection.execute(sql.RESTORE, {"which": source_id})
+        try:
+            with self._room(source, room) as connection:
+                hold(connection, source_id, removed=True)
+                _free(connection, source.shelf, source.url)
+                connection.execute(sql.RESTORE, {"which": source_id})
+        except NotFound:  # erased, or brought back by somebody else since we looked
+            if self.get(source_id).removed_at is not None:
+                raise
         return self.get(source_id)
 
     def purge(self, removed_before: datetime) -> list[str]:
@@ -115,16 +119,17 @@ class SqlSources(SqlRuns):
     def _erase(self, source_ids: list[str], removed_before: datetime | None = None) -> list[str]:
         if not source_ids:
             return []
-        page_ids: list[str] = []
+        page_ids, checksums = list[str](), list[str]()
         with writing(self._engine) as connection:
             for source_id in sorted(source_ids):
                 row = connection.execute(sql.TAKE, {"which": source_id}).mappings().first()
                 if row is None or (removed_before and (row["removed_at"] or removed_before) >= removed_before):
                     continue  # erased by somebody else, or brought back
                 page_ids += connection.scalars(sql.PAGES, {"which": source_id})
-                checksums = list(connection.scalars(sql.CHECKSUMS, {"which": source_id}))
+                checksums += connection.scalars(sql.CHECKSUMS, {"which": source_id})
                 connection.execute(sql.ERASE, {"which": source_id})
-                forget_vectors(connection, checksums)
+            # Last: a vector that is made of one of these pages while we erase the others is seen and goes, too.
+            forget_vectors(connection, checksums)
         forget_log(self._engine)
         return page_ids
 

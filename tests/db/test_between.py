@@ -22,7 +22,8 @@ from tests.db.test_accounts_contract import pending, user
 from tests.db.test_meters_contract import ALL, hold
 
 GIVEN_S = 0.5  # for who may be held up by us; who is goes on once we are done, however long that takes
-COMMIT, REFUSED = "commit", "refused"  # by the database: when what was begun has been given up
+COMMIT, READ = "commit", "checkin"  # a connection comes back: what was looked at first has been seen
+REFUSED = "refused"  # by the database: when what was begun has been given up
 
 
 @contextmanager
@@ -50,8 +51,8 @@ def just_before(
                 meet()
 
         refused: list[object] = []
-        if statement == COMMIT:
-            event.listen(engine, "commit", lambda _: meet())
+        if statement in (COMMIT, READ):
+            event.listen(engine, statement, lambda *_: meet())
         elif statement == REFUSED:
             event.listen(engine, "handle_error", refused.append)
             event.listen(engine, "checkin", give_up)
@@ -121,6 +122,15 @@ def test_an_address_that_is_taken_and_free_again_meanwhile_is_free(pages: Engine
     taken = just_before(pages, "UPDATE sources SET slot", lambda: sources.add(other), unheld(pages))
     with just_before(pages, REFUSED, lambda: sources.remove(other.id, NOON)), taken:
         assert sources.restore(there.id) == there
+
+
+def test_a_source_that_is_brought_back_twice_at_once_is_back(pages: Engine) -> None:
+    sources = SqlSources(pages)
+    there = sources.add(source())
+    sources.remove(there.id, NOON)
+    with just_before(pages, READ, lambda: sources.restore(there.id), 60) as came:
+        assert sources.restore(there.id) == there
+    assert came[0].result() == there
 
 
 def test_a_name_that_is_taken_and_free_again_meanwhile_is_free(engine: Engine) -> None:
