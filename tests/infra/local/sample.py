@@ -191,7 +191,7 @@ class Greeter:
         return f"{' '.join([self.word] * self.times)} {name}", os.getpid()
 
 
-@app.cls(scaledown_window=2, max_containers=1)
+@app.cls(scaledown_window=5, max_containers=1)  # longer than it takes to look whether it is there
 class Brief:
     @modal.enter()
     def begin(self) -> None:
