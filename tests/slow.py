@@ -1,9 +1,12 @@
 """`python -m tests.slow`: the app with a scripted LLM that takes 12 seconds for a reply, for what happens meanwhile.
 
+WORD_S=2 in the environment makes that 48 seconds.
+
 It answers "Good morning" as fast as it can: that only fills a room.
 """
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -13,7 +16,7 @@ from domain.usage import Meter
 from functions.engines.scripted import ScriptedLlm
 from web import __main__ as web
 
-WORD_S = 0.5
+WORD_S = float(os.environ.get("WORD_S", "0.5"))
 FAST = ("Good morning.", "早上好。")
 
 

@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -17,12 +18,14 @@ from tests.browser.voices import Samples, silence, speech, write
 
 HERE = Path(__file__).parent
 expect.set_options(timeout=PATIENCE_MS)  # five seconds are its own default, and no patience at all
+LAUNCH_MS = 180_000
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 # What the microphone hears. Nothing loops, and the silence at the end outlasts every story. Whoever speaks at a moment
-# of the story rather than of the recording takes the quiet one, and Room.speak.
+# of the story rather than of the recording takes the quiet one, and Room.speak. The recording runs from the moment that
+# the microphone opens, so it begins with the time that a busy machine may take until the page listens.
 MICROPHONES: dict[str, tuple[Samples, ...]] = {
-    "question": (silence(2.5), speech(1.6), silence(60)),
-    "quiet": (silence(60),),
+    "question": (silence(6), speech(1.6), silence(100)),
+    "quiet": (silence(100),),
 }
 
 
@@ -44,7 +47,7 @@ class Browsers:
             flags += ["--use-fake-device-for-media-stream", f"--use-file-for-fake-audio-capture={file}%noloop"]
         path = next(filter(None, map(shutil.which, CHROMIUM)), None)
         assert path, "no Chromium on the PATH"
-        browser = self._chromium.launch(executable_path=path, args=flags)
+        browser = self._chromium.launch(executable_path=path, args=flags, timeout=LAUNCH_MS)
         self._stack.callback(browser.close)
         return browser
 
@@ -89,8 +92,16 @@ class Visitor:
             line = "Good morning." if language == "en" else "早上好。"
             turn = self.context.request.post(f"{address}/turns", multipart={"text": line, "key": "before-the-story"})
             assert "event: done" in turn.text()
+            self._named(address)
         self.page.goto(address)
         return Room(self.page)
+
+    def _named(self, address: str) -> None:
+        """Wait until the list of conversations has it: it is named after its first turn, in the background."""
+        until = time.monotonic() + PATIENCE_MS / 1000
+        while f'"{address}' not in self.context.request.get("/chats").text():
+            assert time.monotonic() < until, "the conversation was never named"
+            self.page.wait_for_timeout(50)
 
 
 @pytest.fixture(scope="package")
@@ -103,6 +114,13 @@ def server() -> Iterator[Server]:
 def slow_server() -> Iterator[Server]:
     """The same, but a reply takes 12 seconds: for those who must not miss it."""
     with serving(module="tests.slow", ENGINES="scripted") as running:
+        yield running
+
+
+@pytest.fixture(scope="package")
+def drawling_server() -> Iterator[Server]:
+    """The same, but a reply sounds for 18 seconds: for those who speak over it, or end it."""
+    with serving(module="tests.browser.drawling", ENGINES="scripted") as running:
         yield running
 
 

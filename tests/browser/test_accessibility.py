@@ -21,7 +21,7 @@ SETTLED = """async () => {
   const frame = () => new Promise((done) => requestAnimationFrame(done));
   const moving = () => document.getAnimations().some(
     (one) => one.playState === 'running' && Number.isFinite(one.effect?.getComputedTiming().endTime));
-  const until = performance.now() + 3000;
+  const until = performance.now() + 10000;
   for (let still = 0; still < 5 && performance.now() < until; still = moving() ? 0 : still + 1) await frame();
 }"""
 # Sheets and media are read again for rules about media and about what is off by default: only where there are media

@@ -13,13 +13,15 @@ from tests.browser.voices import speech
 pytestmark = pytest.mark.browser
 Visitors = Callable[..., Visitor]
 CUT_MS = 60  # a stretch of sound begins and ends softly
+GAP_MS = 30  # a pause of the sound that is shorter is part of its stretch: probe.js
 
 
 def assert_whole_reply_sounded(room: Room, reply_end: dict[str, float], since: float) -> None:
     """Every sample that the server made came out of the loudspeaker, once, and was sound."""
     assert reply_end["ms"] == pytest.approx(reply_end["expected"], abs=1)
     room.wait_silence()
-    assert sum(one["ms"] for one in room.sounds(since=since)) == pytest.approx(reply_end["expected"], abs=CUT_MS)
+    inexact = CUT_MS + GAP_MS * reply_end["underruns"]
+    assert sum(one["ms"] for one in room.sounds(since=since)) == pytest.approx(reply_end["expected"], abs=inexact)
 
 
 def test_a_person_picks_a_character_taps_speaks_and_hears_the_answer(visitor: Visitors) -> None:

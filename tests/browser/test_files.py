@@ -89,7 +89,7 @@ def test_the_bar_moves_and_a_file_can_be_stopped(visitor: Visitors, house: tuple
     page.goto("/files")
     page.context.new_cdp_session(page).send(
         "Network.emulateNetworkConditions",
-        {"offline": False, "latency": 0, "downloadThroughput": 5_000_000, "uploadThroughput": 400_000},
+        {"offline": False, "latency": 0, "downloadThroughput": 5_000_000, "uploadThroughput": 100_000},
     )
     page.set_input_files("#file", [LETTER])
     expect(page.locator(".sending__state")).to_have_text(re.compile(r"^Sending [1-9]\d? %$"))
@@ -110,7 +110,7 @@ def test_a_chat_is_saved_from_its_room_while_the_call_goes_on(visitor: Visitors,
     page.get_by_label("with the character’s voice").check()
     page.get_by_role("button", name="Save this chat").click()
     told = page.locator(".keeping__told")
-    expect(told).to_contain_text("The conversation is among your files.", timeout=60_000)
+    expect(told).to_contain_text("The conversation is among your files.")
     told.get_by_role("link").click()
     page.wait_for_url("**/files")
     expect(page.locator("#files .row")).to_have_count(3)

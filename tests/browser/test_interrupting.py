@@ -6,13 +6,16 @@ import pytest
 from playwright.sync_api import expect
 
 from functions.engines.scripted import REPLY
+from tests.bench.server import Server
 from tests.browser.conftest import Visitor
+from tests.browser.drawling import WORD_S
 from tests.browser.room import Room
 from tests.browser.voices import cough, speech
 
 pytestmark = pytest.mark.browser
 Visitors = Callable[..., Visitor]
-WORD_MS = 250  # of the scripted voice
+WORD_MS = 1000 * WORD_S
+INEXACT_MS = 300  # of moments: a busy machine is late to tell the page when a sound began
 ANSWER = "".join(REPLY["en"]).strip()
 
 
@@ -20,8 +23,10 @@ def total(sounds: list[dict[str, float]]) -> float:
     return sum(one["ms"] for one in sounds)
 
 
-def test_a_cough_does_not_stop_the_reply_and_speaking_over_it_does(visitor: Visitors) -> None:
-    someone = visitor("quiet")
+def test_a_cough_does_not_stop_the_reply_and_speaking_over_it_does(
+    visitor: Visitors, drawling_server: Server
+) -> None:
+    someone = visitor("quiet", url=drawling_server.url)
     room = someone.enter()
     before = len(room.log())
     room.tap()
@@ -42,8 +47,9 @@ def test_a_cough_does_not_stop_the_reply_and_speaking_over_it_does(visitor: Visi
     room.wait_silence()
     cut = [one for one in room.sounds() if one["from"] < interrupted["at"]]
     assert cut[0]["from"] < coughed["from"]
-    assert coughed["to"] < speaking_over["from"] < interrupted["at"] < thinking["at"] < second["at"]
-    assert cut[-1]["to"] > speaking_over["from"], "the reply was not playing any more when it was spoken over"
+    assert coughed["to"] < speaking_over["from"] < interrupted["at"] + INEXACT_MS
+    assert interrupted["at"] < thinking["at"] < second["at"]
+    assert cut[-1]["to"] > speaking_over["from"] - INEXACT_MS, "the reply was over when it was spoken over"
     assert not [one for one in room.sounds(since=interrupted["at"]) if one["from"] < thinking["at"]]
 
     room.wait("turn-end", turn=second["detail"]["turn"])  # the server has kept it
@@ -59,8 +65,10 @@ def test_a_cough_does_not_stop_the_reply_and_speaking_over_it_does(visitor: Visi
     expect(room.page.locator("#log .line--cut")).to_have_count(len(kept) - 2)
 
 
-def test_a_reply_that_had_all_arrived_is_over_too_once_it_is_silenced(visitor: Visitors) -> None:
-    room = visitor().enter()
+def test_a_reply_that_had_all_arrived_is_over_too_once_it_is_silenced(
+    visitor: Visitors, drawling_server: Server
+) -> None:
+    room = visitor(url=drawling_server.url).enter()
     room.write("Tell me about the sea.")
     turn = room.wait("first-sound")["detail"]["turn"]
     room.server_turn(turn)  # until the server has made it all
@@ -71,8 +79,8 @@ def test_a_reply_that_had_all_arrived_is_over_too_once_it_is_silenced(visitor: V
         assert ended["interrupted"] and ended["text"] != ANSWER
 
 
-def test_a_button_and_escape_silence_whatever_is_spoken(visitor: Visitors) -> None:
-    room = visitor(measured=True).enter()
+def test_a_button_and_escape_silence_whatever_is_spoken(visitor: Visitors, drawling_server: Server) -> None:
+    room = visitor(measured=True, url=drawling_server.url).enter()
     room.write("Tell me about the sea.")
     room.wait("first-sound")
     room.until("speaking")

@@ -16,7 +16,7 @@ from tests.browser.conftest import Visitor
 from tests.browser.test_accessibility import DESKTOP, PHONE, SETTLED, faults
 from tests.browser.test_signed_in import sign_up
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(1200)]
 Visitors = Callable[..., Visitor]
 SCHEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 SHOTS = os.environ.get("SHOTS", "")  # a folder, for whoever wants to look at the pages

@@ -27,7 +27,7 @@ def house(tmp_path: Path) -> Iterator[tuple[Server, Path]]:
 @pytest.fixture
 def slow_house(tmp_path: Path) -> Iterator[tuple[Server, Path]]:
     """Where a reply streams until the test is over."""
-    with serving(tmp_path / "data", module="tests.slow", ENGINES="scripted", ARGON2="64,1,1") as running:
+    with serving(tmp_path / "data", module="tests.slow", WORD_S="2", ENGINES="scripted", ARGON2="64,1,1") as running:
         yield running, tmp_path / "data"
 
 

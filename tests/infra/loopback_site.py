@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from domain.knowledge.ports import Hosts
+from infra.asking import Limits
 from infra.clock import SystemClock
 from infra.fetch import SafeFetcher
 from tests.fakes_web import answer
 
+PATIENT = Limits(deadline_s=60.0, robots_s=30.0, resolve_s=30.0, connect_s=30.0)  # with a busy machine
 TOPICS = (
     "ferry harbour regatta", "rye bread linen", "lighthouse keeper lamp", "beeswax polish cloth", "choir piano school",
     "goats bicycle postman", "salt herring barrel", "glass kiln sand", "orchard graft cider", "slate roof quarry",
@@ -38,7 +40,7 @@ class Hasty(Hosts):
 
 def fetching(port: int, hosts: Hosts) -> SafeFetcher:
     trusted = frozenset({("127.0.0.1", port)})
-    return SafeFetcher(Hasty(hosts), SystemClock(), "ParleyBot/1.0", trusted=trusted)
+    return SafeFetcher(Hasty(hosts), SystemClock(), "ParleyBot/1.0", trusted=trusted, limits=PATIENT)
 
 
 def paragraphs(number: int, count: int = 4) -> list[str]:
