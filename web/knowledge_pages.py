@@ -100,9 +100,14 @@ def code_words(code: str, language: Language) -> str:
     return words(code, {"retry_after": 5, "seconds": 5}, language) if code else ""
 
 
+def worth_telling(found: Sequence[Passage]) -> list[Passage]:
+    """Leave out what scored nothing and would not be quoted: on a small shelf, all that is no answer."""
+    return [each for each in found if each.worth or each.score >= SCORED]
+
+
 def places(found: Sequence[Passage], mode: Mode) -> list[Place]:
-    """To be called while reading the language of the page. What scored nothing and would not be quoted is left out."""
-    found = [each for each in found if each.worth or each.score >= SCORED]
+    """To be called while reading the language of the page."""
+    found = worth_telling(found)
     best = max((each.lexical for each in found), default=0.0)
     top = max((each.score for each in found), default=0.0) if mode in ("lexical", "vector") else 1.0
     return [

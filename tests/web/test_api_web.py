@@ -169,6 +169,17 @@ def test_a_search_sees_what_the_caller_may_see(house: House, client: Client) -> 
     assert [one["text"] for one in told["passages"]] == ["Anna’s own."]
 
 
+def test_what_scored_nothing_is_no_answer_unless_it_would_be_quoted(house: House, client: Client) -> None:
+    page = shelved.page(house, shelved.source(house, PUBLIC, URL), URL, ["A room costs ten. "])
+    noise, quoted, little = (
+        msgspec.structs.replace(shelved.passage(page, text, worth=worth), score=score)
+        for text, score, worth in (("Noise.", 0.0, False), ("Quoted.", 0.0, True), ("A little.", 0.01, False))
+    )
+    house.librarian.passages = [little, quoted, noise]
+    told = told_truly(call(client, "search", query="rooms"), "/web/search")
+    assert [one["text"] for one in told["passages"]] == ["A little.", "Quoted."]
+
+
 def test_a_search_is_narrowed_and_refused_in_words(house: House, client: Client) -> None:
     answer = call(
         client, "search", query="rooms", mode="vector", site="site.example", language="en",

@@ -22,6 +22,7 @@ from web.callers import caller_of, signed_in
 from web.error_words import words
 from web.i18n import choose
 from web.knowledge_limits import may_give, may_search
+from web.knowledge_pages import worth_telling
 from web.needs import NeedServices, NeedShelves, PathId, get
 from web.routes import api_web_bodies as bodies
 from web.routes.api_web_bodies import page_of, passage_of, refused, source_of
@@ -51,7 +52,7 @@ async def search(
     await may_search(request, services)
     only = Filter(shelves=readable, site=data.site, language=data.language, since=data.since, until=data.until)
     answer = await shelves.search(who, data.query, only, data.mode, data.limit)
-    return _json(bodies.Found(answer.mode, [passage_of(each) for each in answer.passages]))
+    return _json(bodies.Found(answer.mode, [passage_of(each) for each in worth_telling(answer.passages)]))
 
 
 @post("/ingest", status_code=202, role="user", responses=refusals(401, 402, 403, 404, 409), security=BEARER)

@@ -47,7 +47,7 @@ class OnePassage(msgspec.Struct, frozen=True):
     published: datetime | None
     heading: str
     text: str
-    score: Annotated[float, Meta(description="What the ranking went by.")]
+    score: Annotated[float, Meta(description="What the ranking went by, among what was found.")]
     lexical: Annotated[float, Meta(description="BM25 of its words, 0 when none was found.")]
     dense: Annotated[float, Meta(description="Cosine of meaning, 0 when it has no vector yet.")]
     coverage: Annotated[float, Meta(description="Share of the query's words that are in it.")]
@@ -55,7 +55,7 @@ class OnePassage(msgspec.Struct, frozen=True):
 
 
 class Found(msgspec.Struct, frozen=True):
-    """Best first."""
+    """Best first. What scored nothing and is not worth quoting is left out."""
 
     mode: Annotated[Mode, Meta(description="What it went by: `lexical` too where meaning could not be compared.")]
     passages: list[OnePassage]
