@@ -47,7 +47,7 @@ def _wait(url: str, process: subprocess.Popen[bytes], limit_s: float) -> None:
         if process.poll() is not None:
             raise RuntimeError(f"the server ended with {process.returncode}")
         try:
-            with urllib.request.urlopen(url, timeout=2):
+            with urllib.request.urlopen(url, timeout=20):
                 return
         except (urllib.error.URLError, OSError):
             time.sleep(0.02)

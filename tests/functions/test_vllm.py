@@ -17,6 +17,7 @@ from domain.usage import Meter
 from functions.engines import vllm_llm
 from functions.engines.setting import BadSetting
 from functions.engines.vllm_llm import Vllm, VllmFailed, VllmLlm
+from tests.bench.server import free_port
 
 pytestmark = pytest.mark.anyio
 PROMPT = Prompt("chat", "You are Odo.", (Line("user", "Hi"),), 50, 0.3)
@@ -75,6 +76,7 @@ class Program:
         self.notes = folder / "notes.json"
         self._patch = patch
         patch.setenv("NOTES", str(self.notes))
+        patch.setattr(vllm_llm, "_free_port", free_port)  # one that nobody gets who calls out meanwhile
 
     def llm(self, way: str = "well", start_s: float = 120.0) -> VllmLlm:
         self._patch.setenv("WAY", way)

@@ -19,7 +19,7 @@ from domain.audio import SPOKEN_RATE, Audio
 from domain.errors import ParleyError
 from domain.persona import Voice
 from functions.engines import indextts2, sound
-from functions.engines.indextts2 import MEMORY, IndexTts2
+from functions.engines.indextts2 import IndexTts2
 from functions.engines.setting import BadSetting
 from functions.engines.style import PLAIN, Style
 
@@ -100,17 +100,18 @@ def test_the_package_has_what_the_adapter_calls() -> None:
     assert "sampling_rate = 22050" in text and indextts2.OWN_RATE == 22_050
 
 
-def test_a_named_voice_speaks_in_clauses_and_leaves_no_file(engine: IndexTts2) -> None:
-    before = set(MEMORY.iterdir()) if MEMORY.is_dir() else set()
+def test_a_named_voice_speaks_in_clauses_and_leaves_no_file(
+    engine: IndexTts2, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indextts2, "MEMORY", tmp_path)  # whose folders are nobody else's
     stop = threading.Event()
     stream = engine.speak("Hello there, how are you?", HEART, "en", stop)
     first = next(stream)
     assert first.ms > 0
-    if MEMORY.is_dir():
-        assert len([path for path in MEMORY.iterdir() if path not in before and path.is_dir()]) <= 1
+    assert len(list(tmp_path.iterdir())) == 1
     rest = list(stream)
     assert rest and all(audio.rate == SPOKEN_RATE for audio in rest)
-    assert not MEMORY.is_dir() or {path for path in MEMORY.iterdir() if path.name.startswith("tmp")} <= before
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_emotions_change_what_is_said_in_each_way_they_can_be_given(engine: IndexTts2) -> None:
