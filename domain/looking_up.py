@@ -50,14 +50,44 @@ MISSED = LookedUp(True, Sourced(missed=True))
 
 
 class LookUp:
-    """One question on its way. `mark` is the boundary around what is quoted, `shown` what of attachments is."""
+    """One question on its way. `mark` is the boundary around what is quoted, `account` the context it is asked in."""
 
-    shown: Shown = NOTHING
-
-    def __init__(self, text: str, history: Sequence[Message], mark: str, task: asyncio.Task[Found | None]) -> None:
-        self.text, self.upto, self.mark, self.task = text, _upto(history), mark, task
+    def __init__(
+        self, text: str, history: Sequence[Message], mark: str, task: asyncio.Task[Found | None], account: Context
+    ) -> None:
+        self.text, self.upto, self.mark, self.task, self._account = text, _upto(history), mark, task, account
         self.earlier = history[-1].sources.citations if history else ()  # what the reply before stood on
         self.began = asyncio.get_running_loop().time()
+        self._shown = NOTHING
+        self._choosing: asyncio.Task[Shown] | None = None
+
+    @property
+    def shown(self) -> Shown:
+        """What of attachments is quoted, as far as is known by now."""
+        task = self._choosing
+        return task.result() if task is not None and task.done() and not task.cancelled() else self._shown
+
+    def show(self, shown: Shown) -> None:
+        """This is what words have chosen; begin to ask for the meaning, unless just that was asked at a pause."""
+        again = (shown.citations, shown.nearer is None) == (self._shown.citations, self._choosing is None)
+        self._shown = shown
+        if again:
+            return
+        if self._choosing is not None:
+            self._choosing.cancel()
+        self._choosing = None
+        if shown.nearer is not None:
+            self._choosing = asyncio.create_task(shown.nearer(), name="choose by meaning", context=self._account)
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait so long at most; say whether everything is there."""
+        tasks = [task for task in (self.task, self._choosing) if task is not None]
+        return not (await asyncio.wait(tasks, timeout=seconds))[1]
+
+    def cancel(self) -> None:
+        self.task.cancel()
+        if self._choosing is not None:
+            self._choosing.cancel()
 
     @property
     def fresh(self) -> bool:
@@ -87,21 +117,21 @@ class LookUps:
             return
         before = self._ahead.get(chat.id)
         if before is not None and before.answers(text, history):
-            before.shown = shown
+            before.show(shown)
             return
         mark = self._give_up(chat)
         account = copy_context()
         account.run(TURN.set, turn_id)
         self._ahead[chat.id] = self._ask(chat, text, history, mark, account, shown, patient=True)
         while len(self._ahead) > MOST_CHATS:
-            self._ahead.popitem(last=False)[1].task.cancel()
+            self._ahead.popitem(last=False)[1].cancel()
 
     async def ahead(self, chat: Chat) -> LookedUp:
         """Return what the look ahead found; it stays there for the turn."""
         look_up = self._ahead.get(chat.id)
         if look_up is None:
             return LookedUp()
-        await asyncio.wait([look_up.task], timeout=PAUSE_S)
+        await look_up.wait(PAUSE_S)
         return self._result(chat, look_up)
 
     def start(self, chat: Chat, text: str, history: Sequence[Message], shown: Shown = NOTHING) -> LookUp | None:
@@ -112,21 +142,21 @@ class LookUps:
         failed = look_up is not None and look_up.task.done() and _found(look_up.task) is None
         if look_up is None or failed or not look_up.answers(text, history):
             look_up = self._ask(chat, text, history, self._give_up(chat), copy_context(), shown)
-        look_up.shown = shown
+        look_up.show(shown)
         self._ahead.pop(chat.id, None)
         return look_up
 
     async def found(self, chat: Chat, look_up: LookUp | None, seconds: float | None = None) -> LookedUp | None:
-        """Return what is known about the question, None when it is not there after so long. Raises nothing."""
+        """Return what is known about the question, None when not all is there after so long. Raises nothing."""
         if look_up is None:
             return LookedUp()
-        await asyncio.wait([look_up.task], timeout=self._wait_s if seconds is None else seconds)
-        return self._result(chat, look_up) if look_up.task.done() else None
+        there = await look_up.wait(self._wait_s if seconds is None else seconds)
+        return self._result(chat, look_up) if there else None
 
     def end(self, look_up: LookUp | None) -> None:
         """Of what is late, or of a turn that was stopped, nobody hears any more."""
         if look_up is not None:
-            look_up.task.cancel()
+            look_up.cancel()
 
     async def warm(self, chat: Chat, text: str) -> None:
         """Ask before anybody does: where the encoder is a function that sleeps, the first question finds it awake."""
@@ -142,7 +172,7 @@ class LookUps:
         before = self._ahead.pop(chat.id, None)
         if before is None:
             return boundary()
-        before.task.cancel()
+        before.cancel()
         return before.mark if before.fresh else boundary()
 
     def _ask(
@@ -152,14 +182,16 @@ class LookUps:
         before = [Line(message.role, message.text) for message in history[-RECENT:]]
         asking = _consult(self._library, chat, text, before, patient)
         task = asyncio.create_task(asking, name=f"look up for {chat.id}", context=account)
-        look_up = LookUp(text, history, mark, task)
-        look_up.shown = shown
+        look_up = LookUp(text, history, mark, task, account)
+        look_up.show(shown)
         return look_up
 
     def missed(self, chat: Chat, look_up: LookUp | None) -> LookedUp:
-        """Return what there is without sources, which are late: what was thrown into the chat is at hand."""
+        """Return what there is by now: of what was thrown into the chat something is always at hand."""
         if look_up is None:
             return MISSED
+        if _found(look_up.task) is not None:  # what is late is the meaning of an attachment, and words have chosen
+            return self._result(chat, look_up)
         attached = showing.preface(look_up.shown, look_up.mark, chat.language)
         return LookedUp(True, Sourced(look_up.shown.citations, missed=True), attached)
 
@@ -179,7 +211,7 @@ class LookUps:
 
     def close(self) -> None:
         while self._ahead:
-            self._ahead.popitem()[1].task.cancel()
+            self._ahead.popitem()[1].cancel()
 
 
 async def _consult(

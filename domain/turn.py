@@ -222,8 +222,8 @@ class Turn:
     ) -> AsyncGenerator[str, None]:
         """Yield what the LLM writes. Sources that are late have while the opening sounds, which waits for nobody."""
         if found is None:
-            late = self._tools.look_ups.missed(self.chat, look_up)
-            found = await self._look_up(look_up, BEHIND_S) or self._found(late)
+            found = await self._look_up(look_up, BEHIND_S)
+            found = found or self._found(self._tools.look_ups.missed(self.chat, look_up))
             if self._must_admit(text, found):
                 yield self.persona.card(self.chat.language).unknown
                 return

@@ -215,13 +215,14 @@ def assemble(config: Config, has_index: bool = True) -> Services:
     quick = bool(config.llm_base_url) or config.runtime == "modal"
     library = Consult(known.search, known.pages, clock, rewrite_patiently=Rewriter(llm) if quick else None)
     asr = RuntimeTranscriber(calls)
-    thrown_in = attaching(
-        database, chats, files.cabinet, known, asr, entitled, meters, clock, lambda: turns.busy
-    )
     sees, most = config.llm_sees, QUOTED_CHARS_QUICK if quick else QUOTED_CHARS
+    thrown_in = attaching(
+        database, chats, files.cabinet, known, asr, entitled, meters, clock, lambda: turns.busy,
+        characters=0 if config.engines == "scripted" else most,  # what is no encoder's tells nothing
+    )  # fmt: skip
     turns = Turns(
         asr, llm, speaker, chats, personas, clock, library=library, quoted_chars=most, metering=counted.metering,
-        looking=Looking(thrown_in.store, files.cabinet, most, sees),
+        looking=Looking(thrown_in.store, files.cabinet, most, sees, thrown_in.meanings),
     )  # fmt: skip
     shelves = Shelves(
         known.sources, known.pages, known.search, clock, known.wake, lambda event: who.audit.add([event]), entitled

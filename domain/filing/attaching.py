@@ -9,6 +9,7 @@ import msgspec
 
 from domain.errors import NotFound, ParleyError
 from domain.filing.counting import Counting
+from domain.filing.meanings import Meanings
 from domain.filing.model import Attachment, Kind
 from domain.filing.naming import MOST_CHARS, cleaned, kind_of, new_file_id
 from domain.filing.ports import Attachments
@@ -31,11 +32,14 @@ class Attaching:
 
     def __init__(
         self, store: Attachments, chats: Chats, vault: Vault, reading: Reading, allowances: Allowances,
-        meters: Meters, clock: Clock,
+        meters: Meters, clock: Clock, meanings: Meanings | None = None,
     ) -> None:  # fmt: skip
+        """`meanings` is told what was read and what is gone; without, words alone choose a part of a long text."""
+        self.meanings = meanings
         self.store, self._chats, self._vault, self._clock = store, chats, vault, clock
         self._counting = Counting(allowances, meters, clock)
-        self.room = ReadingRoom(store, chats, vault, reading, self._counting, clock)
+        read = meanings.make if meanings is not None else None
+        self.room = ReadingRoom(store, chats, vault, reading, self._counting, clock, read)
 
     def allowance(self, owner: str) -> Allowance:
         """Return how many somebody may have looked at. Waits for the store."""
@@ -105,6 +109,8 @@ class Attaching:
         """Take back one that waits, bytes and all. Raises NotFound, Conflict("attachment_sent")."""
         gone = await asyncio.to_thread(self.store.remove, owner, chat_id, attachment_id)
         self.room.stop(attachment_id)
+        if self.meanings is not None:
+            self.meanings.forget([attachment_id])
         await self._counting.release(attachment_id)
         await self._vault.erase(files_of(gone))
 
@@ -144,11 +150,15 @@ class Attaching:
         """Erase the files of chats that are about to be erased; return how many. Raises Unavailable."""
         await self.start()
         gone = await asyncio.to_thread(self.store.purgeable, deleted_before)
+        if self.meanings is not None:
+            self.meanings.tidy()
         await self._vault.erase([file_id for one in gone for file_id in files_of(one)])
         return len(gone)
 
     async def close(self) -> None:
         await self.room.close()
+        if self.meanings is not None:
+            await self.meanings.close()
 
     async def _undo(self, attachment: Attachment) -> None:
         try:

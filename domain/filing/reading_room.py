@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Literal, Protocol
@@ -41,8 +41,11 @@ class Vault(Protocol):
 
 class ReadingRoom:
     def __init__(
-        self, store: Attachments, chats: Chats, vault: Vault, reading: Reading, counting: Counting, clock: Clock
-    ) -> None:
+        self, store: Attachments, chats: Chats, vault: Vault, reading: Reading, counting: Counting, clock: Clock,
+        read: Callable[[Attachment], None] | None = None,
+    ) -> None:  # fmt: skip
+        """`read` is told of each that is ready, with its text, and returns at once."""
+        self._told = read or (lambda _: None)
         self._store, self._chats, self._vault, self._reading = store, chats, vault, reading
         self._counting, self._clock = counting, clock
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -138,6 +141,7 @@ class ReadingRoom:
     async def _ready(self, read: Attachment) -> None:
         if await asyncio.to_thread(self._store.save, read):
             await self._counting.use(read)
+            self._told(read)
         else:  # it was taken back meanwhile
             await self._vault.erase(files_of(read))
 

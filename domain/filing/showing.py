@@ -4,14 +4,15 @@ What comes with the question is always looked at; what came earlier is looked at
 (domain/filing/meant.py). The rest is quoting, as of web pages (domain/knowledge/quoting.py).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 import msgspec
 
 from domain.chat import Message
 from domain.filing.meant import meant
 from domain.filing.model import Attachment, Kind
-from domain.filing.passages import Part, best, parts_of
+from domain.filing.passages import Near, Part, best, parts_of
 from domain.knowledge.model import Citation
 from domain.knowledge.quoting import SITE, TITLE, clean
 from domain.knowledge.urls import host_of
@@ -57,12 +58,17 @@ _UNSEEN: dict[Language, str] = {
 
 
 class Shown(msgspec.Struct, frozen=True):
-    """`pictures` are attachments whose pictures the model is to see; `images` are those, as JPEG."""
+    """`pictures` are attachments whose pictures the model is to see; `images` are those, as JPEG.
+
+    `nearer` asks for the same with the parts chosen by their meaning too, None where nothing is known of that. It takes
+    as long as the encoder, raises nothing, and shows the same attachments: how a reply begins is settled without it.
+    """
 
     citations: tuple[Citation, ...] = ()
     pictures: tuple[Attachment, ...] = ()
     images: tuple[bytes, ...] = ()
     kinds: tuple[Kind, ...] = ()  # of the citations
+    nearer: Callable[[], Coroutine[Any, Any, "Shown"]] | None = None
 
     @property
     def characters(self) -> int:
@@ -71,11 +77,12 @@ class Shown(msgspec.Struct, frozen=True):
 
 def show(
     question: str, attachments: Sequence[Attachment], fresh: Sequence[str], history: Sequence[Message],
-    characters: int, *, sees: bool = False,
+    characters: int, *, sees: bool = False, near: Near | None = None,
 ) -> Shown:  # fmt: skip
     """Return what goes to the model and under the reply. `fresh` are the ids of what comes with this question.
 
-    `attachments` oldest first, with their texts. Takes some ms of computing for a long text.
+    `attachments` oldest first, with their texts; `near` tells how near in meaning parts are, where that is known: it
+    chooses among the parts, never among attachments. Takes some ms of computing for a long text.
     """
     parts = {one.id: parts_of(one.id, one.name, one.text, characters) for one in attachments}
     looked_at = [one for one in attachments if one.id in fresh]
@@ -86,7 +93,7 @@ def show(
     pictures = tuple(one for one in looked_at if sees and one.image_id)[:MOST_PICTURES]
     citations: list[Citation] = []
     kinds: list[Kind] = []
-    chosen = best(question, {one.id: parts[one.id] for one in looked_at}, characters)
+    chosen = best(question, {one.id: parts[one.id] for one in looked_at}, characters, near)
     for one in looked_at:
         title, site = clean(one.name)[:TITLE].strip(), host_of(one.url)[:SITE] if one.url else ""
         for part in chosen.get(one.id) or [Part("", "", {})]:

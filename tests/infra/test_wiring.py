@@ -65,6 +65,16 @@ def turn_day(services: Services) -> date:
     return services.clock.now().date()
 
 
+async def test_parts_of_attachments_are_compared_by_their_meaning_wherever_there_is_an_encoder(
+    services: Services, tmp_path: Path
+) -> None:
+    assert services.attaching.meanings is None, "a script's vectors mean nothing"
+    real = assemble(read({"DATA_DIR": str(tmp_path), "LLM_BASE_URL": "http://127.0.0.1:1/v1", "LLM_MODEL": "m"}))
+    assert real.attaching.meanings is not None
+    for each in (services, real):
+        await each.stop()
+
+
 async def test_the_local_runtime_without_its_plane_is_refused_rather_than_sent_to_the_real_modal(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,10 +10,12 @@ import pytest
 
 from domain.audio import HEARD_RATE
 from domain.errors import BadInput, Conflict, NeedsMembership, NotFound, ParleyError, TooLong, Unavailable
+from domain.filing import meanings as meanings_module
 from domain.filing import reading_room as module
 from domain.filing.attaching import MOST_BYTES, MOST_WAITING, Attaching
 from domain.filing.cabinet import Cabinet
 from domain.filing.counting import HELD
+from domain.filing.meanings import Meanings
 from domain.filing.model import Attachment, Read
 from domain.filing.reading import Reading
 from domain.knowledge.model import Extracted, Section
@@ -22,6 +24,7 @@ from domain.membership.model import Hold
 from tests.fakes import Ear, HandClock
 from tests.fakes_attachments import MemoryAttachments, PaperReader
 from tests.fakes_filing import Generous, MemoryBlobs, MemoryFiles
+from tests.fakes_meanings import Thesaurus
 from tests.fakes_meters import MemoryMeters
 from tests.fakes_stores import MemoryChats
 
@@ -65,6 +68,7 @@ class Desk:
         self.store, self.meters = MemoryAttachments(self.chats), MemoryMeters()
         self.reader, self.web = PaperReader(), Web()
         self.allowances, self.ear = Generous("plus", **limits), Ear("And then we sailed.")
+        self.encoder = Thesaurus()
         self.cabinet = Cabinet(self.files, self.blobs, Generous(), self.clock)
         self.chat = self.chats.create("anna", "socrates", "en", "", self.clock.now()).id
         self.attaching = self.another()
@@ -72,8 +76,9 @@ class Desk:
     def another(self) -> Attaching:
         """Another process on the same stores."""
         reading = Reading(self.reader, self.web, self.web, self.ear, at_once)
+        meanings = self.meanings = Meanings(self.encoder, 600)
         return Attaching(
-            self.store, self.chats, self.cabinet, reading, self.allowances, self.meters, self.clock
+            self.store, self.chats, self.cabinet, reading, self.allowances, self.meters, self.clock, meanings
         )
 
     async def add(self, name: str = "lamp.txt", data: bytes = LAMP.encode()) -> Attachment:
@@ -376,3 +381,30 @@ async def test_with_a_chat_that_is_erased_its_files_go_first(desk: Desk) -> None
     assert desk.bytes_left == 0
     assert desk.chats.purge(desk.clock.now() + timedelta(seconds=1)) == 1
     assert desk.store.owned("anna") == []
+
+
+async def test_what_a_long_text_means_is_there_once_it_was_read_and_goes_when_it_is_taken_back(desk: Desk) -> None:
+    long = await desk.done(await desk.add(data="\n\n".join([LAMP * 8] * 4).encode()))
+    short = await desk.done(await desk.add())
+    await desk.meanings.idle()
+    assert desk.meanings.has([long.id]) and not desk.meanings.has([short.id])
+    await desk.attaching.remove("anna", desk.chat, long.id)
+    assert not desk.meanings.has([long.id])
+
+
+async def test_with_what_is_erased_goes_what_nobody_asked_about_for_a_day(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = await desk.done(await desk.add(data="\n\n".join([LAMP * 8] * 4).encode()))
+    await desk.meanings.idle()
+    monkeypatch.setattr(meanings_module, "KEEP_S", -1.0)
+    await desk.attaching.purge(desk.clock.now())
+    assert not desk.meanings.has([long.id])
+
+
+async def test_who_closes_leaves_nothing_being_made(desk: Desk) -> None:
+    desk.encoder.hold = asyncio.Event()
+    await desk.done(await desk.add(data="\n\n".join([LAMP * 8] * 4).encode()))
+    await desk.encoder.came.wait()
+    await desk.attaching.close()
+    await asyncio.wait_for(desk.meanings.idle(), 5)

@@ -61,6 +61,44 @@ def test_chinese_is_found_too() -> None:
     assert any("四十米" in one for one in texts(shown))
 
 
+def near(one: Attachment, *words: str) -> dict[str, list[float]]:
+    """What an encoder would say: the parts with such a word are near, the others are not."""
+    found = parts_of(one.id, one.name, one.text, 600)
+    return {one.id: [0.9 if any(word in part.text for word in words) else 0.7 for part in found]}
+
+
+def test_by_its_meaning_a_part_is_found_that_has_no_word_of_the_question() -> None:
+    long = attached(text=LONG)
+    assert not any("forty" in text for text in texts(show("灯有多高？", [long], ["a"], (), 600)))
+    shown = show("灯有多高？", [long], ["a"], (), 600, near=near(long, "forty"))
+    assert any("forty" in text for text in texts(shown))
+    assert sum(map(len, texts(shown))) <= 600
+
+
+def test_words_count_beside_the_meaning_where_they_are_found() -> None:
+    long = attached(text=LONG)
+    question = "How high does the lamp of the lighthouse stand above the sea?"
+    nearly = [max(pair) for pair in zip(near(long, "day 7")["a"], near(long, "forty")["a"], strict=True)]
+    shown = show(question, [long], ["a"], (), 600, near={"a": nearly})
+    assert any("forty" in text for text in texts(shown))
+    assert "day 7" in texts(show("灯有多高？", [long], ["a"], (), 600, near={"a": nearly}))[0], "alone it is as near"
+
+
+def test_meaning_that_is_known_of_one_and_not_of_another_leaves_neither_out() -> None:
+    long, other = attached(text=LONG), attached("b", text=LONG.replace("lamp", "horn").replace("forty", "ninety"))
+    shown = show("灯有多高？", [long, other], ["a", "b"], (), 1_000, near=near(long, "forty"))
+    assert {one.attachment_id for one in shown.citations} == {"a", "b"}
+    assert any("forty" in text for text in texts(shown))
+
+
+@pytest.mark.parametrize("question", ["What is this file about?", "总结一下这份文件。", "Tell me more!"])
+def test_a_question_about_the_whole_is_shown_the_beginning_whatever_part_is_nearest(question: str) -> None:
+    text = f"{FILLER}\n\n## What is this file about\n\n总结一下这份文件。 More files, {LAMP}\n\n{FILLER}"
+    long = attached(text=text)
+    shown = show(question, [long], ["a"], (), 600, near=near(long, "forty"))
+    assert texts(shown)[0].startswith("## Day 1")
+
+
 def test_of_several_each_gets_its_best_before_any_gets_a_second() -> None:
     other = attached("b", text=LONG.replace("lamp", "horn").replace("forty", "ninety"))
     shown = show("How high is the lighthouse?", [attached(text=LONG), other], ["a", "b"], (), 1_000)
