@@ -112,8 +112,8 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture(scope="package")
 def slow_server() -> Iterator[Server]:
-    """The same, but a reply takes 12 seconds: for those who must not miss it."""
-    with serving(module="tests.slow", ENGINES="scripted") as running:
+    """The same, but a reply takes 24 seconds: for those who must not miss it."""
+    with serving(module="tests.slow", WORD_S="1", ENGINES="scripted") as running:
         yield running
 
 
