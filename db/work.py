@@ -18,7 +18,7 @@ from domain.errors import BadInput, Unavailable
 
 log = logging.getLogger(__name__)
 ALONE_WAIT_S = 120  # a migration of a large database takes a while
-TURN_WAIT_S = 10
+TURN_WAIT_S = 30  # as long as a burst of one owner may take on a slow machine; the others wait without end
 _ALONE = 7_210_001  # the name of our lock: any number, the same for every process
 
 
