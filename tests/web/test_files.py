@@ -1,5 +1,6 @@
 """The page of one's files: sending, fetching, keeping, removing and undoing, with and without its script."""
 
+import asyncio
 import io
 import json
 import re
@@ -9,11 +10,13 @@ from typing import Any
 import pytest
 from litestar.testing import TestClient
 
+from domain.filing.model import Read
 from domain.filing.naming import key_of
 from domain.people import User
 from tests.web.house import HTMX, House, new_chat
 from tests.web.objects import chat_of
 from tests.web.test_api_files import HTML, PDF
+from tests.web.test_attachments import JPEG, PNG, ready
 from tests.web.test_knowledge import sign_in, words
 from tests.web.test_knowledge_pages import well_formed
 from tests.web.visitors import account, filed
@@ -109,6 +112,30 @@ def test_a_file_is_removed_brought_back_and_kept(house: House, client: Client, a
     assert "“letter.pdf” was removed." in words(row.text)
     assert "letter.pdf" in client.post(f"/files/{file_id}/restore", headers=HTMX, follow_redirects=False).text
     assert client.get(f"/files/{file_id}/content").content == PDF
+
+
+def test_a_picture_of_a_chat_is_one_thing_with_what_the_character_gets_of_it(
+    house: House, client: Client, anna: User
+) -> None:
+    send(client)
+    house.reader.found["sea.png"] = Read(kind="image", media_type="image/png", image=JPEG, width=640, height=480)
+    chat = new_chat(client)
+    place = f"/chats/{chat}/attachments/{ready(client, chat, 'sea.png', PNG)}"
+    ids = {each.name: f'id="file-{each.id}"' for each in house.filing.cabinet.owned(anna.id)}
+    page = client.get("/files").text
+    well_formed(page)
+    things = re.findall(r'(?s)<li class="together">(.*?)</ul></li>', page)
+    assert len(things) == 1 and ids["letter.pdf"] in page and ids["letter.pdf"] not in things[0]
+    assert ids["sea.png"] in things[0] and ids["sea.jpg"] in things[0]
+    assert things[0].index("sea.png") < things[0].index("sea.jpg") < things[0].index("as the character gets it")
+    assert "1 / 20" in page
+    quota = asyncio.run(house.filing.cabinet.quota(anna.id))
+    assert quota.bytes == len(PDF) + len(PNG) + len(JPEG)
+    original = next(each for each in house.filing.cabinet.owned(anna.id) if each.name == "sea.png")
+    client.post(f"/files/{original.id}/remove")
+    alone = client.get("/files").text
+    assert "together" not in alone and "sea.jpg" in alone and "sea.png" not in alone
+    assert "read__picture" in client.get(place).text  # which is the character's
 
 
 def test_nobody_elses(house: House, client: Client, anna: User) -> None:

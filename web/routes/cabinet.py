@@ -1,5 +1,6 @@
 """The page of one's files: sending, fetching, keeping and removing them, and saving a chat among them."""
 
+from asyncio import to_thread as in_thread
 from typing import Any
 
 import msgspec
@@ -100,11 +101,29 @@ async def _drawn(
     before, removed = (request.query_params.get(name, "") for name in ("before", "removed"))
     found = await cabinet.all_of(owner, SHOWN, before if before.isalnum() else "")
     return draw(
-        request, pages, "files/page.html", error=error, files=found, quota=await cabinet.quota(owner),
+        request, pages, "files/page.html", error=error, things=await _things(services, owner, found),
+        quota=await cabinet.quota(owner),
         next=found[-1].id if len(found) == SHOWN else "", removed=removed if removed.isalnum() else "",
         largest=FILE_BYTES, hours=int(services.config.files_temporary_hours), family_of=family_of, mb=MB,
         now=services.clock.now(), undo_minutes=int(UNDO.total_seconds() // 60),
     )  # fmt: skip
+
+
+async def _things(services: Services, owner: str, files: list[Stored]) -> list[list[Stored]]:
+    """Return the files by what was sent: with a picture of a chat goes the one made of it for the character."""
+    store, chats = services.attaching.store, {each.chat_id for each in files if each.purpose == "attachment"}
+
+    def look() -> dict[str, str]:
+        heads = [one for chat in chats for one in (*store.of_chat(owner, chat), *store.waiting(owner, chat))]
+        return {one.file_id: one.image_id for one in heads if one.file_id and one.image_id}
+
+    made, there = await in_thread(look) if chats else {}, {each.id: each for each in files}
+    pairs = {first: second for first, second in made.items() if first in there and second in there}
+    return [
+        [each, there[pairs[each.id]]] if each.id in pairs else [each]
+        for each in files
+        if each.id not in pairs.values()
+    ]
 
 
 def _json(told: Any) -> Response[bytes]:
