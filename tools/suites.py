@@ -40,6 +40,8 @@ def main() -> int:
     if unknown := set(names) - {"lint", "test", "torch", *MARKER, *BENCHES}:
         raise Problem(f"No such suite: {', '.join(sorted(unknown))}.")
     environment.ensure("dev")
+    # Where Python may not keep what it compiled, every worker and every program that a test starts compiles all anew.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     worst = 0
     for name in names:
         began = time.monotonic()

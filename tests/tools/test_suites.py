@@ -1,8 +1,11 @@
 """How `make test` runs: on all cores, unless somebody says otherwise."""
 
+import os
+
 import pytest
 
-from tools.suites import MARKER, SPREAD, spread
+from tools import environment
+from tools.suites import MARKER, SPREAD, main, spread
 
 ALL = ["-n", "logical", "--dist", "loadgroup", "--no-loadscope-reorder"]
 
@@ -19,3 +22,11 @@ def test_who_wants_to_look_on_or_names_one_test_gets_one_process(more: list[str]
 
 def test_all_suites_but_the_models_are_spread() -> None:
     assert set(SPREAD) == {"test", *MARKER} - {"models"}
+
+
+def test_what_python_compiles_is_kept_for_the_next_worker_and_program(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    monkeypatch.setattr(environment, "ensure", lambda kind: 0)
+    monkeypatch.setattr("sys.argv", ["suites"])
+    assert main() == 0
+    assert "PYTHONDONTWRITEBYTECODE" not in os.environ
