@@ -1,5 +1,5 @@
 // Runs before every page's own scripts. `seen` holds what happened, with times of performance.now():
-// events (the room's own), mic and out (stretches of sound at the microphone and at the loudspeaker).
+// events (the room's own), captions, mic and out (stretches of sound at the microphone and at the loudspeaker).
 
 (() => {
   const seen = (window.seen = { events: [], mic: [], out: [] });
@@ -9,6 +9,16 @@
   for (const name of ["state", "failed", "first-sound", "silence", "reply-end", "turn-end", "line-sound", "line-end"]) {
     addEventListener(`parley:${name}`, ({ detail }) => seen.events.push({ name, at: performance.now(), detail: { ...detail } }));
   }
+
+  // How far the captions had come, each time that they moved and were not at their end: who looks later misses nothing
+  seen.captions = [];
+  new MutationObserver((records) => {
+    const line = document.getElementById("captions-text");
+    if (!line) return;
+    if (records.some((one) => one.target === line && one.removedNodes.length)) seen.captions = [];
+    const lit = line.querySelectorAll(".said").length;
+    if (lit && lit < line.childElementCount && lit !== seen.captions.at(-1)) seen.captions.push(lit);
+  }).observe(document, { subtree: true, childList: true, attributeFilter: ["class"] });
 
   // Measuring needs a worklet of our own, which the pages' policy rightly refuses: only where the tests lift it
   const worklet = /* probe-worklet.js */ null;

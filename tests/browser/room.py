@@ -122,19 +122,8 @@ class Room:
         return [word.strip() for word in self.said.all_text_contents() if not word.isspace()]
 
     def wait_captions_move(self) -> None:
-        """Wait until some words of the reply are lit, then until more are."""
-        self.page.evaluate("delete window.litBefore")
-        self.page.wait_for_function(
-            """() => {
-              const lit = document.querySelectorAll('#captions-text .said').length;
-              const all = document.querySelectorAll('#captions-text span').length;
-              if (!lit || lit >= all) return false;
-              window.litBefore ??= lit;
-              return lit > window.litBefore;
-            }""",
-            polling=50,
-            timeout=PATIENCE_MS,
-        )
+        """Wait until some words of the reply have been lit, and then more, but not all."""
+        self.page.wait_for_function("() => seen.captions.length > 1", polling=50, timeout=PATIENCE_MS)
 
     def log(self) -> list[str]:
         """The transcript's lines, as text, without the greeting."""
