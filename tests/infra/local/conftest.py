@@ -1,4 +1,4 @@
-"""One live plane for all tests of this folder that need one: each start and deploy takes seconds."""
+"""One live plane for each file of this folder that needs one: which containers live is its own tests' doing alone."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ import pytest
 from tests.infra.local.live import Live, living
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     with living(tmp_path_factory.mktemp("live")) as live:
         yield live
