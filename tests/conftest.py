@@ -62,15 +62,9 @@ def _long_ones_first(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip, with the reason, what cannot run here. On CI nothing is skipped: what is absent fails there.
-
-    Tests of a plane in one folder share it, so they stay with one worker (`make plane` spreads groups).
-    """
+    """Skip, with the reason, what cannot run here. On CI nothing is skipped: what is absent fails there."""
     if "PYTEST_XDIST_WORKER" in os.environ:
         _long_ones_first(items)
-    for item in items:
-        if item.get_closest_marker("plane"):
-            item.add_marker(pytest.mark.xdist_group(item.path.parent.name))
     for marker, lacks in LACKS.items():
         marked = [item for item in items if item.get_closest_marker(marker)]
         reason = lacks() if marked and not CI else ""

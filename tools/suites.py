@@ -15,10 +15,9 @@ LINT = (("ruff", "check", "."), ("mypy",), ("lint-imports", "--no-cache"))
 # The rest of the attacks is the servers' suite, and the dashboard of the plane is looked at where a plane runs.
 PART = {"attacks": "attacks and not server", "browser": "browser and not plane"}
 MARKER = {"browser": "browser", "models": "models", "plane": "plane", "attacks": "attacks", "servers": "server"}
-# On all cores, and how (xdist's --dist): every test of these has databases, folders and ports of its own. A file stays
-# with one worker, for what its tests share is made once; tests that share a plane are a group (tests/conftest.py).
-# Models are not spread: each of them uses all cores itself.
-SPREAD = dict.fromkeys(("test", "attacks", "browser", "servers"), "loadfile") | {"plane": "loadgroup"}
+# On all cores: every test of these has databases, folders and ports of its own. A file stays
+# with one worker, for what its tests share is made once. Models are not spread: each of them uses all cores itself.
+SPREAD = ("test", "attacks", "plane", "browser", "servers")
 TORCH_WEIGHTS = [f"all-minilm-l6-v2/{name}" for name in ("config.json", "tokenizer.json", "tokenizer_config.json")]
 TORCH_WEIGHTS.append("all-minilm-l6-v2/model.safetensors")
 BENCHES = {  # in tests/bench
@@ -78,15 +77,15 @@ def suite(name: str) -> int:
     if name in BENCHES:
         return environment.run("python", "-m", f"tests.bench.{BENCHES[name]}", *more)
     chosen = ["-m", PART.get(marker, marker)] if marker else []
-    return environment.run("pytest", *chosen, *(spread(more, SPREAD[name]) if name in SPREAD else []), *more)
+    return environment.run("pytest", *chosen, *(spread(more) if name in SPREAD else []), *more)
 
 
-def spread(more: list[str], how: str) -> list[str]:
+def spread(more: list[str]) -> list[str]:
     """Return what has pytest use all cores, unless ARGS says otherwise, wants to be talked to, or names one test."""
     alone = ("-n", "--numprocesses", "-s", "--capture=no", "--pdb", "--trace", "--collect-only", "--co", "-p")
     if any(word.startswith(alone) or "::" in word for word in more):
         return []
-    return ["-n", "logical", "--dist", how, "--no-loadscope-reorder"]  # the order is tests/conftest.py's
+    return ["-n", "logical", "--dist", "loadfile", "--no-loadscope-reorder"]  # the order is tests/conftest.py's
 
 
 def written(marker: str) -> bool:

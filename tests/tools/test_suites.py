@@ -7,17 +7,17 @@ import pytest
 from tools import environment
 from tools.suites import MARKER, SPREAD, main, spread
 
-ALL = ["-n", "logical", "--dist", "loadgroup", "--no-loadscope-reorder"]
+ALL = ["-n", "logical", "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 @pytest.mark.parametrize("more", [[], ["-x", "tests/domain"], ["-k", "chats"], ["--durations=40"], ["--lf"]])
 def test_a_suite_uses_all_cores(more: list[str]) -> None:
-    assert spread(more, "loadgroup") == ALL
+    assert spread(more) == ALL
 
 
 @pytest.mark.parametrize("more", [["-n", "0"], ["-n4"], ["--pdb"], ["-s"], ["tests/domain/test_chat.py::test_one"]])
 def test_who_wants_to_look_on_or_names_one_test_gets_one_process(more: list[str]) -> None:
-    assert spread(more, "loadgroup") == []
+    assert spread(more) == []
 
 
 def test_all_suites_but_the_models_are_spread() -> None:
