@@ -159,7 +159,7 @@ def test_what_cannot_be_read_says_why_and_is_removed_by_keyboard(room: Room) -> 
     expect(page.locator("#attach-said")).to_have_text(re.compile("broken.pdf|lighthouse notes"))
     page.evaluate(NOTICE_READING)  # it may be over before anybody could look
     failed.get_by_role("button", name="Read broken.pdf again").click()
-    page.wait_for_function("window.wasRead", polling=50)
+    page.wait_for_function("() => window.wasRead", polling=50, timeout=PATIENCE_MS)
     expect(failed).to_contain_text("could not be read", timeout=PATIENCE_MS)
     page.get_by_role("button", name="Remove broken.pdf").focus()
     page.keyboard.press("Delete")
