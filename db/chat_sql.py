@@ -40,6 +40,7 @@ RECENT_BEFORE = RECENT.where(chats.c.spoken_at < bindparam("before"))
 TAKE = select(chats.c.last_seq, chats.c.deleted_at).where(_OWNED).with_for_update()
 _TAKEN = chats.c.id == bindparam("chat")
 RENAME = update(chats).where(_TAKEN).values(title=bindparam("words"))
+NAME = RENAME.where(chats.c.title == "")
 SUMMARISE = (
     update(chats)
     .where(_TAKEN, chats.c.summary_upto <= bindparam("upto"))

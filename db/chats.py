@@ -49,6 +49,10 @@ class SqlChats:
         check_texts(title)
         return self._change(sql.RENAME, mine_of(guest, chat_id), words=title)
 
+    def name(self, guest: str, chat_id: str, title: str) -> Chat:
+        check_texts(title)
+        return self._change(sql.NAME, mine_of(guest, chat_id), words=title)
+
     @again()
     def delete(self, guest: str, chat_id: str, now: datetime) -> None:
         """Deleting it again changes nothing: the first time counts for `purge`."""

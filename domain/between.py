@@ -77,7 +77,7 @@ class Between:
         history = await asyncio.to_thread(self.history, chat)
         if not chat.title and history:
             title = " ".join(history[0].text.split())[:TITLE_CHARS]
-            await asyncio.to_thread(chats.rename, chat.guest, chat.id, title)
+            await asyncio.to_thread(chats.name, chat.guest, chat.id, title)
         old = to_summarise(history)
         if not old:
             # What was kept may differ from what the engine wrote (cut, cleaned): it reads that now, not next time.

@@ -123,6 +123,9 @@ class Chats(Protocol):
 
     def rename(self, guest: str, chat_id: str, title: str) -> Chat: ...
 
+    def name(self, guest: str, chat_id: str, title: str) -> Chat:
+        """Give it a title where it has none: the one that somebody chose meanwhile stays."""
+
     def delete(self, guest: str, chat_id: str, now: datetime) -> None:
         """Put the chat away; `restore` brings it back until it is purged."""
 

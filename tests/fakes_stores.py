@@ -70,6 +70,12 @@ class MemoryChats:
         return self._change(self._mine(guest, chat_id), title=title)
 
     @one_at_a_time
+    def name(self, guest: str, chat_id: str, title: str) -> Chat:
+        _readable(title)
+        book = self._mine(guest, chat_id)
+        return self._change(book, title=book.chat.title or title)
+
+    @one_at_a_time
     def delete(self, guest: str, chat_id: str, now: datetime) -> None:
         book = self._owned(guest, chat_id)
         if book.chat.deleted_at is None:

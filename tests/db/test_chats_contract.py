@@ -301,6 +301,18 @@ def test_a_chat_is_renamed(chats: Chats) -> None:
     assert chats.get("anna", chat.id) == renamed
 
 
+def test_a_chat_is_named_where_nobody_has_named_it(chats: Chats) -> None:
+    chat = new_chat(chats)
+    chats.rename("anna", chat.id, "")
+    named = chats.name("anna", chat.id, MIXED)
+
+    assert named.title == MIXED
+    assert chats.name("anna", chat.id, "Something else") == named
+    chats.rename("anna", chat.id, "Mine")
+    chats.name("anna", chat.id, "What was said first")
+    assert chats.get("anna", chat.id).title == "Mine"
+
+
 def test_a_deleted_chat_is_gone_until_it_is_restored(chats: Chats) -> None:
     chat, kept = new_chat(chats), new_chat(chats)
     heard = chats.heard("anna", chat.id, "turn-1", "key-00001", "Hello", NOON)
@@ -358,6 +370,7 @@ def test_everything_at_once_in_one_chat_ends_in_ordinary_answers(chats: Chats) -
         for step in (
             lambda: chats.heard("anna", chat.id, turn, key, "Hello", minutes(number)),
             lambda: chats.rename("anna", chat.id, f"Title {number}"),
+            lambda: chats.name("anna", chat.id, f"Name {number}"),
             lambda: chats.said("anna", chat.id, turn, Reply("Hello, friend"), minutes(number)),
             lambda: chats.summarise("anna", chat.id, f"Summary {number}", number),
             lambda: chats.delete("anna", chat.id, minutes(number)) if number % 7 == 0 else None,
@@ -375,7 +388,7 @@ def test_everything_at_once_in_one_chat_ends_in_ordinary_answers(chats: Chats) -
     with ThreadPoolExecutor(12) as pool:
         list(pool.map(live, range(1, 61)))
 
-    assert len(ends) == 60 * 9
+    assert len(ends) == 60 * 10
     assert set(ends) <= {"done", "chat_gone", "turn_gone"}
     assert ends.count("done") > 60 * 3
 
@@ -401,6 +414,7 @@ def everything(chats: Chats, guest: str, chat_id: str) -> list[ParleyError | Non
         lambda: chats.messages(guest, chat_id),
         lambda: chats.message(guest, chat_id, "message"),
         lambda: chats.rename(guest, chat_id, "Mine now"),
+        lambda: chats.name(guest, chat_id, "Mine now"),
         lambda: chats.heard(guest, chat_id, "turn-x", "key-x0001", "Hello", NOON),
         lambda: chats.said(guest, chat_id, "turn-1", Reply("Hello"), NOON),
         lambda: chats.unsay(guest, chat_id, "turn-1"),
@@ -435,7 +449,7 @@ def test_nobody_reaches_the_chat_of_another(chats: Chats, guest: str) -> None:
 @pytest.mark.parametrize("chat_id", ["nonsense", "", "\0", "\ud800", "' OR 1=1 --", "%", "x" * 5_000, "很" * 64])
 def test_a_chat_that_never_was_is_gone(chats: Chats, chat_id: str) -> None:
     new_chat(chats)
-    assert [error.code for error in everything(chats, "anna", chat_id) if error] == ["chat_gone"] * 12
+    assert [error.code for error in everything(chats, "anna", chat_id) if error] == ["chat_gone"] * 13
 
 
 def test_a_deleted_chat_takes_nothing_more(chats: Chats) -> None:
@@ -457,6 +471,7 @@ def test_text_that_no_database_holds_is_refused_and_nothing_is_half_written(chat
         lambda: chats.create("anna", text, "en", "", NOON),
         lambda: chats.create(text, "socrates", "en", "", NOON),
         lambda: chats.rename("anna", chat.id, text),
+        lambda: chats.name("anna", chat.id, text),
         lambda: chats.summarise("anna", chat.id, text, 2),
         lambda: chats.heard("anna", chat.id, "turn-2", "key-00002", text, NOON),
         lambda: chats.heard("anna", chat.id, "turn-2", text, "Hello", NOON),

@@ -24,6 +24,7 @@ def test_no_statement_that_a_visitor_waits_for_scans_or_sorts_a_table(sqlite: st
         chats.message("anna", chat.id, heard.id)
         chats.turn("anna", chat.id, "turn-1")
         chats.turn_of_key("anna", chat.id, "key-00001")
+        chats.name("anna", chat.id, "What was said")
         chats.rename("anna", chat.id, "Title")
         chats.summarise("anna", chat.id, "Summary", 2)
         chats.unsay("anna", chat.id, "turn-1")

@@ -404,6 +404,15 @@ async def test_the_chat_is_named_after_its_first_words() -> None:
     assert room.chats.get(GUEST, room.chat.id).title == "What is courage, really?"
 
 
+async def test_a_chat_that_was_renamed_meanwhile_keeps_that_name() -> None:
+    room = Room()
+    turn = await room.begin(text="What is courage?")
+    room.chats.rename(GUEST, room.chat.id, "On courage")
+    await follow(turn)
+    await room.between()
+    assert room.chats.get(GUEST, room.chat.id).title == "On courage"
+
+
 async def test_a_long_chat_is_summed_up_between_turns_not_during_them() -> None:
     room = Room(mind=Mind("word " * 150))
     for number in range(12):
