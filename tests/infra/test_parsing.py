@@ -16,6 +16,7 @@ from domain.knowledge.ports import Fetched
 from infra import parsing
 from infra.parsing import ChildParser
 from tests.domain.knowledge.pdfs import pdf
+from tests.processes import lives
 
 pytestmark = pytest.mark.anyio
 ROOT = Path(__file__).parents[2]
@@ -166,7 +167,7 @@ async def test_a_killed_parent_takes_its_children_along() -> None:
     assert runs(child)
     parent.kill()
     await parent.communicate()
-    await until(lambda: not runs(child) or " Z " in Path(f"/proc/{child}/stat").read_text())
+    await until(lambda: not lives(child))
 
 
 async def test_code_in_the_process_can_open_no_socket_write_no_file_and_read_no_other() -> None:

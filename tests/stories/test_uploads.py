@@ -5,6 +5,7 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -40,7 +41,10 @@ class House:
     def peak_mb(self) -> int:
         """Return what the worker had in memory at most."""
         children = Path(f"/proc/{self.server.pid}/task/{self.server.pid}/children").read_text().split()
-        status = [Path(f"/proc/{pid}/status").read_text() for pid in (*children, str(self.server.pid))]
+        status = []
+        for pid in (*children, str(self.server.pid)):
+            with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+                status.append(Path(f"/proc/{pid}/status").read_text())
         return max(int(found[1]) // 1024 for text in status if (found := re.search(r"VmHWM:\s+(\d+) kB", text)))
 
 

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from tests.infra.local.live import PATIENT_S
+from tests.processes import lives
 
 pytestmark = pytest.mark.plane
 
@@ -55,7 +56,7 @@ def running(environment: dict[str, str]) -> Iterator[tuple[subprocess.Popen[str]
 def gone(processes: list[psutil.Process]) -> bool:
     deadline = time.monotonic() + PATIENT_S
     while time.monotonic() < deadline:
-        if not any(each.is_running() and each.status() != psutil.STATUS_ZOMBIE for each in processes):
+        if not any(lives(each.pid) for each in processes):
             return True
         time.sleep(0.05)
     return False

@@ -21,6 +21,7 @@ from infra.payments.sandbox_wire import Switch
 from tests.bench.server import free_port
 from tests.infra.payments.hook import Hook
 from tests.infra.payments.houses import BACK, make_order, member, now
+from tests.processes import lives
 
 pytestmark = pytest.mark.anyio
 BILL = "Parley Plus, a month"
@@ -47,7 +48,7 @@ def pid_of(folder: Path) -> int:
 
 async def gone(pid: int) -> None:
     async with asyncio.timeout(20):
-        while psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:  # noqa: ASYNC110
+        while lives(pid):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 
