@@ -37,7 +37,7 @@ class MemoryIndex:
         self._check()
         for point in list(self.points.values()):
             if point.page_id in page_ids and (below is None or point.rev < below):
-                del self.points[point.id]
+                self.points.pop(point.id, None)
 
     def search(self, queries: Sequence[Query], only: Filter, limit: int) -> list[list[Hit]]:
         self._check([query.dense for query in queries])
@@ -50,7 +50,7 @@ class MemoryIndex:
 
     def ids(self, after: str, limit: int) -> list[tuple[str, str, int, bool]]:
         self._check()
-        points = [self.points[name] for name in sorted(self.points) if name > after][:limit]
+        points = [point for name, point in sorted(dict(self.points).items()) if name > after][:limit]
         return [(point.id, point.page_id, point.rev, point.dense is not None) for point in points]
 
     def close(self) -> None:
@@ -65,7 +65,7 @@ class MemoryIndex:
 
     def _hits(self, query: Query, only: Filter, limit: int) -> list[Hit]:
         scored = []
-        for point in self.points.values():
+        for point in list(self.points.values()):
             if not _fits(point, only) or (query.ids and point.id not in query.ids):
                 continue
             if query.wide is not None and query.wide != (point.language in WIDE):
@@ -76,7 +76,9 @@ class MemoryIndex:
         best = sorted(scored, key=lambda hit: (-hit.score, hit.id))[:limit]
         if query.sparse is None or query.ids:
             return best
-        tokens = [frozenset(self.points[hit.id].sparse) for hit in best[:10]]
+        here = dict(self.points)  # other threads write meanwhile
+        best = [hit for hit in best if hit.id in here]
+        tokens = [frozenset(here[hit.id].sparse) for hit in best[:10]]
         first = [
             Hit(hit.id, hit.page_id, hit.rev, hit.score, found) for hit, found in zip(best, tokens, strict=False)
         ]
@@ -91,7 +93,7 @@ class MemoryIndex:
         return sum(self._idf(slot) * weight * point.sparse.get(slot, 0.0) for slot, weight in asked.items())
 
     def _idf(self, slot: int) -> float:
-        found = Counter(slot in point.sparse for point in self.points.values())
+        found = Counter(slot in point.sparse for point in list(self.points.values()))
         return math.log((found.total() - found[True] + 0.5) / (found[True] + 0.5) + 1)
 
 

@@ -115,10 +115,10 @@ class MemorySources:
             raise NotFound("source_gone") from None
 
     def on(self, shelf: Shelf) -> list[Source]:
-        return self._sorted(s for s in self._all.sources.values() if s.shelf == shelf and s.removed_at is None)
+        return self._sorted(s for s in list(self._all.sources.values()) if s.shelf == shelf and s.removed_at is None)
 
     def owned(self, owner: str) -> list[Source]:
-        return self._sorted(s for s in self._all.sources.values() if owner and s.shelf.owner == owner)
+        return self._sorted(s for s in list(self._all.sources.values()) if owner and s.shelf.owner == owner)
 
     def change(self, source: Source, room: Room | None = None) -> Source:
         settings(source)
