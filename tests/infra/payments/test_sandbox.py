@@ -6,6 +6,7 @@ import os
 import signal
 import sqlite3
 import sys
+import time
 from itertools import pairwise
 from pathlib import Path
 
@@ -36,14 +37,20 @@ async def ordered(sandbox: Sandbox, id_: str = ID, **other: object) -> Order:
 
 
 def pid_of(folder: Path) -> int:
-    """Return the server's process: the one that has the books open."""
-    found: list[int] = [
+    """Return the server's process: the one that has the books open. One that found them open is about to end."""
+    end = time.monotonic() + 20
+    while len(found := _servers(folder)) != 1:
+        assert time.monotonic() < end, found
+        time.sleep(0.02)
+    return found[0]
+
+
+def _servers(folder: Path) -> list[int]:
+    return [
         process.pid
         for process in psutil.process_iter(["cmdline"])
         if "infra.payments.sandbox_server" in (process.info["cmdline"] or []) and str(folder) in process.info["cmdline"]
     ]
-    assert len(found) == 1
-    return found[0]
 
 
 async def gone(pid: int) -> None:
