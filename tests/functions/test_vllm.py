@@ -18,6 +18,7 @@ from functions.engines import vllm_llm
 from functions.engines.setting import BadSetting
 from functions.engines.vllm_llm import Vllm, VllmFailed, VllmLlm
 from tests.bench.server import free_port
+from tests.processes import lives
 
 pytestmark = pytest.mark.anyio
 PROMPT = Prompt("chat", "You are Odo.", (Line("user", "Hi"),), 50, 0.3)
@@ -92,25 +93,15 @@ class Program:
     def gone(self) -> bool:
         """Whether every process that the program was or started has ended."""
         until = time.monotonic() + 60
-        while any(_running(int(str(pid))) for pid in self.said["pids"]):
+        while any(lives(int(str(pid))) for pid in self.said["pids"]):
             if time.monotonic() > until:
                 return False
             time.sleep(0.02)
         return True
 
 
-def _running(pid: int) -> bool:
-    """A process that has ended but that nobody has asked about yet (a zombie) has ended."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
 @pytest.fixture
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Program:
-    if not Path("/proc/self/stat").exists():
-        pytest.skip("looks at processes in /proc")
     return Program(tmp_path, monkeypatch)
 
 
@@ -197,7 +188,7 @@ async def test_a_death_after_the_start_is_unavailable_until_it_has_started_again
             assert error.code == "engine_waking"  # noqa: PT017 - what is met on the way to the answer
             await asyncio.sleep(0.02)
     assert answer == ["Hello ", "there."]
-    assert not any(_running(int(str(pid))) for pid in first)
+    assert not any(lives(int(str(pid))) for pid in first)
 
 
 def test_without_the_program_the_setting_is_named() -> None:

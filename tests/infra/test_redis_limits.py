@@ -1,7 +1,6 @@
 """Redis comes and goes: limits never open wide and never fail."""
 
 import logging
-import shutil
 import socket
 import subprocess
 import time
@@ -12,6 +11,7 @@ import pytest
 
 from infra.redis_limits import AGAIN_S, RedisLimits
 from tests.bench.server import free_port
+from tests.needs import program
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 TRIES = 1_200  # of 50 ms
@@ -27,10 +27,8 @@ class Hands:
 
 
 def start(port: int, folder: Path) -> "subprocess.Popen[bytes]":
-    program = shutil.which("redis-server")
-    assert program
     server = subprocess.Popen(
-        [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)],
+        [program("redis-server"), "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)],
         stdout=subprocess.DEVNULL,
     )
     for _ in range(TRIES):
@@ -45,8 +43,7 @@ def start(port: int, folder: Path) -> "subprocess.Popen[bytes]":
 
 @pytest.fixture
 def place(tmp_path: Path) -> tuple[int, Path]:
-    if shutil.which("redis-server") is None:
-        pytest.skip("redis-server is not installed")
+    program("redis-server")  # before the test, so that it is skipped as a whole
     return free_port(), tmp_path
 
 
