@@ -7,10 +7,10 @@ from sqlalchemy import Connection, Engine, bindparam, func, insert, null, select
 from sqlalchemy.exc import IntegrityError
 
 from db.again import again
-from db.order_rows import is_ref, whole
+from db.order_rows import is_ref, refuse, whole
 from db.tables.membership import coupon_uses, coupons, trials
 from db.work import known, reading, writing
-from domain.errors import BadInput, Conflict
+from domain.errors import Conflict
 from domain.membership.model import Coupon, Order
 
 _CODE = coupons.c.code == bindparam("which")
@@ -134,7 +134,5 @@ def coupon_row(coupon: Coupon) -> dict[str, Any]:
         "plan_id": coupon.plan_id == "" or known(coupon.plan_id),
         "until": coupon.until is None or coupon.until.tzinfo is not None,
     }
-    for name, fit in fits.items():
-        if not fit:
-            raise BadInput("form_bad", field=name)
+    refuse(fits)
     return msgspec.structs.asdict(coupon)

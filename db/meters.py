@@ -15,9 +15,8 @@ from sqlalchemy.exc import IntegrityError
 from db import meter_sql as sql
 from db.again import again
 from db.meter_owners import SqlMeterOwners
-from db.order_rows import whole
+from db.order_rows import refuse, whole
 from db.work import known, reading, writing
-from domain.errors import BadInput
 from domain.membership.model import FEATURES, Feature, Hold, Use, UsedDay
 
 Key = dict[str, Any]
@@ -167,7 +166,7 @@ def hold_row(hold: Hold) -> dict[str, Any]:
         "amount": whole(hold.amount, least=1),
         "at": hold.at.tzinfo is not None and hold.expires_at.tzinfo is not None,
     }
-    _refuse(fits)
+    refuse(fits)
     return {
         "id": hold.id, "owner": hold.owner, "feature": hold.feature, "window_key": hold.window,
         "at": hold.at, "expires_at": hold.expires_at,
@@ -177,11 +176,5 @@ def hold_row(hold: Hold) -> dict[str, Any]:
 def first_of_each(uses: Sequence[Use]) -> dict[str, Use]:
     """Return the uses by their call; of those with one id the first counts."""
     for use in uses:
-        _refuse({"call_id": known(use.call_id), "kind": known(use.kind), "amount": whole(use.amount)})
+        refuse({"call_id": known(use.call_id), "kind": known(use.kind), "amount": whole(use.amount)})
     return {use.call_id: use for use in reversed(uses)}
-
-
-def _refuse(fits: dict[str, bool]) -> None:
-    for name, fit in fits.items():
-        if not fit:
-            raise BadInput("form_bad", field=name)

@@ -8,10 +8,9 @@ from sqlalchemy import Connection, Engine, RowMapping, bindparam, delete, insert
 from sqlalchemy.exc import IntegrityError
 
 from db.again import again
-from db.order_rows import is_ref, whole
+from db.order_rows import is_ref, refuse, whole
 from db.tables.membership import order_jobs, provider_events
 from db.work import known, new_id, reading, writing
-from domain.errors import BadInput
 from domain.membership.model import EventKind, ProviderEvent
 from domain.membership.ports import Job
 
@@ -118,9 +117,7 @@ def event_row(event: ProviderEvent) -> dict[str, Any]:
         "at": event.at.tzinfo is not None,
         "period_end": event.period_end is None or event.period_end.tzinfo is not None,
     }
-    for name, fit in fits.items():
-        if not fit:
-            raise BadInput("form_bad", field=name)
+    refuse(fits)
     return msgspec.structs.asdict(event)
 
 

@@ -29,8 +29,13 @@ def order_row(order: Order) -> dict[str, Any]:
 
 
 def check_fields(fields: Mapping[str, Any]) -> None:
-    for name, value in fields.items():
-        if not _fits(name, value):
+    refuse({name: _fits(name, value) for name, value in fields.items()})
+
+
+def refuse(fits: Mapping[str, bool]) -> None:
+    """Raise BadInput for the first field that no database could hold as it is."""
+    for name, fit in fits.items():
+        if not fit:
             raise BadInput("form_bad", field=name)
 
 

@@ -2,12 +2,13 @@
 
 from domain.filing.attaching import MOST_BYTES
 from domain.filing.model import Attachment
+from domain.filing.rooms import MB
 from domain.knowledge.urls import host_of
 from domain.persona import Language
 from web.error_words import words
 from web.i18n import ngettext
 
-KB, MB = 1024, 1024 * 1024
+KB = 1024
 # The codes of readers whose words name a number, which the row does not keep: it is the same for everybody.
 NUMBERS: dict[str, int] = {"file_large": MOST_BYTES // MB, "picture_large": 25}
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from domain.errors import ParleyError, Unavailable
 from domain.filing.model import Attachment
 from domain.filing.passages import Part, parts_of
-from domain.filing.transcribing import PATIENCE_S
+from domain.filing.transcribing import patiently
 from domain.ports import Embedder, Vector
 from domain.usage import TURN
 
@@ -147,11 +147,7 @@ class Meanings:
         return await self._embed(texts)
 
     async def _embed(self, texts: Sequence[str]) -> list[Vector]:
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                await self._idle()
-        except TimeoutError:
-            pass
+        await patiently(self._idle)
         return await self._embedder.embed(texts, "passage")
 
 

@@ -37,6 +37,15 @@ def stretches(samples: "np.ndarray", rate: int = HEARD_RATE) -> list[tuple[int, 
     return found
 
 
+async def patiently(idle: Idle) -> None:
+    """Wait for a moment when nobody is being answered, but not for ever."""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            await idle()
+    except TimeoutError:
+        pass
+
+
 async def transcript(sound: bytes, language: Language, asr: Transcriber, idle: Idle, told: Told, most: int) -> str:
     """Return what is said in mono PCM16 of 16 kHz, a paragraph for each stretch, at most about `most` characters.
 
@@ -46,11 +55,7 @@ async def transcript(sound: bytes, language: Language, asr: Transcriber, idle: I
     parts = await asyncio.to_thread(stretches, samples)
     said: list[str] = []
     for number, (start, end) in enumerate(parts):
-        try:
-            async with asyncio.timeout(PATIENCE_S):
-                await idle()
-        except TimeoutError:
-            pass
+        await patiently(idle)
         heard = await asr.transcribe(Audio(samples[start:end].tobytes(), HEARD_RATE), language)
         if text := heard.text.strip():
             said.append(text)

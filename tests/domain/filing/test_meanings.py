@@ -191,7 +191,7 @@ async def test_they_wait_until_nobody_is_being_answered_and_are_no_turns() -> No
 
 
 async def test_somebody_who_is_always_answered_holds_them_up_for_a_while_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "PATIENCE_S", 0.0)
+    monkeypatch.setattr("domain.filing.transcribing.PATIENCE_S", 0.0)
     meanings = Meanings(Thesaurus(), 600, idle=asyncio.Event().wait)  # type: ignore[arg-type]
     meanings.make(attached())
     await meanings.idle()
