@@ -44,7 +44,10 @@ TAKE_HOLD = select(*HOLD).where(_HOLD).with_for_update()
 GROW_HOLD = update(holds).where(_HOLD).values(amount=holds.c.amount + _MORE)
 END_HOLD = delete(holds).where(_HOLD)
 STALE = (
-    select(*HOLD).where(holds.c.expires_at <= bindparam("now")).order_by(holds.c.expires_at).limit(bindparam("most"))
+    select(*HOLD)
+    .where(holds.c.expires_at <= bindparam("now"), holds.c.feature == bindparam("what"))
+    .order_by(holds.c.expires_at)
+    .limit(bindparam("most"))
 )
 
 KNOWN_USES = select(uses.c.call_id).where(uses.c.call_id.in_(bindparam("ids", expanding=True)))

@@ -89,10 +89,10 @@ class SqlMeters(SqlMeterOwners):
                 connection.execute(sql.RELEASE, key | {"let_go": hold.amount})
                 connection.execute(sql.END_HOLD, {"which": hold_id})
 
-    def stale(self, now: datetime, limit: int = 100) -> list[Hold]:
+    def stale(self, now: datetime, feature: Feature, limit: int = 100) -> list[Hold]:
         """The longest over first."""
         with reading(self._engine) as connection:
-            rows = connection.execute(sql.STALE, {"now": now, "most": max(limit, 0)}).mappings()
+            rows = connection.execute(sql.STALE, {"now": now, "what": feature, "most": max(limit, 0)}).mappings()
             return [_to_hold(row) for row in rows]
 
     def used(self, owner: str, feature: Feature, window: str) -> tuple[int, int]:

@@ -80,9 +80,9 @@ class MemoryMeters:
             if hold := self.holds.pop(hold_id, None):
                 self._meter(hold).held -= hold.amount
 
-    def stale(self, now: datetime, limit: int = 100) -> list[Hold]:
+    def stale(self, now: datetime, feature: Feature, limit: int = 100) -> list[Hold]:
         with self.lock:
-            over = [hold for hold in self.holds.values() if hold.expires_at <= now]
+            over = [hold for hold in self.holds.values() if hold.expires_at <= now and hold.feature == feature]
         return sorted(over, key=lambda hold: hold.expires_at)[: max(limit, 0)]
 
     def used(self, owner: str, feature: Feature, window: str) -> tuple[int, int]:

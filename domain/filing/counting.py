@@ -52,6 +52,6 @@ class Counting:
 
     async def sweep(self, reads: Callable[[str], bool]) -> None:
         """Let go of what is held for attachments of which nobody knows any more. `reads`: it is being read here."""
-        for hold in await asyncio.to_thread(self._meters.stale, self._clock.now()):
-            if hold.feature == "attachments" and not reads(hold.id):
+        for hold in await asyncio.to_thread(self._meters.stale, self._clock.now(), "attachments"):
+            if not reads(hold.id):
                 await self.release(hold.id)

@@ -254,8 +254,8 @@ class Meters(Protocol):
     def release(self, hold_id: str) -> None:
         """Let go of all of it: nothing was used."""
 
-    def stale(self, now: datetime, limit: int = 100) -> list[Hold]:
-        """Holds that nobody has settled in time."""
+    def stale(self, now: datetime, feature: Feature, limit: int = 100) -> list[Hold]:
+        """Holds of one feature that nobody has settled in time: each is looked after by its own part."""
 
     def used(self, owner: str, feature: Feature, window: str) -> tuple[int, int]:
         """Return (used, held)."""

@@ -188,10 +188,10 @@ class VoiceMeter:
         Return how many. Waits for the stores; raises Unavailable.
         """
         swept = 0
-        for hold in self._meters.stale(self._clock.now()):
+        for hold in self._meters.stale(self._clock.now(), FEATURE):
             with self._lock:
                 ours = hold.id in self._open  # a turn that takes long, of this very process
-            if hold.feature == FEATURE and not ours:
+            if not ours:
                 self._settle(hold, [] if hold.id.startswith("net-") else self._ledger.turn(hold.id), "all")
                 swept += 1
         if swept:

@@ -103,4 +103,4 @@ def test_meters_of_an_account_outlive_the_purge_of_guests(engine: Engine) -> Non
         meters.hold(hold(f"turn-{owner}", owner), ALL, 1)
     assert meters.purge(NOON + timedelta(days=99)) == 450
     assert state(meters) == (0, 5_000)
-    assert [each.owner for each in meters.stale(NOON + DAY)] == ["anna"]
+    assert [each.owner for each in meters.stale(NOON + DAY, VOICE)] == ["anna"]

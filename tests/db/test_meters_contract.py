@@ -41,7 +41,7 @@ def test_what_is_held_is_counted_when_it_is_settled_and_the_rest_let_go(meters: 
     assert state(meters) == (0, 5_000)
     assert meters.settle("turn-1", [use("call-1", 1_200, "asr"), use("call-2", 800)], NOON) == 2_000
     assert state(meters) == (2_000, 0)
-    assert meters.stale(NOON + DAY) == []
+    assert meters.stale(NOON + DAY, VOICE) == []
 
 
 def test_holding_twice_by_one_id_holds_once(meters: Meters) -> None:
@@ -123,11 +123,14 @@ def test_holds_that_nobody_settled_in_time_are_found_the_longest_over_first(mete
     for name, minutes in (("a", 3), ("b", 1), ("c", 2), ("d", 9)):
         meters.hold(hold(name, expires_at=NOON + minutes * MINUTE, window="month 2026-11-05"), ALL, 1)
     meters.extend("b", 500, ALL)
-    over = meters.stale(NOON + 3 * MINUTE)
+    over = meters.stale(NOON + 3 * MINUTE, VOICE)
     assert [each.id for each in over] == ["b", "c", "a"]
     assert over[0] == hold("b", expires_at=NOON + MINUTE, window="month 2026-11-05", amount=5_500)
-    assert [each.id for each in meters.stale(NOON + 3 * MINUTE, limit=1)] == ["b"]
-    assert meters.stale(NOON) == meters.stale(NOON + DAY, limit=-1) == []
+    assert [each.id for each in meters.stale(NOON + 3 * MINUTE, VOICE, limit=1)] == ["b"]
+    meters.hold(hold("file", expires_at=NOON, feature="attachments"), ALL, 1)  # before them all, and not of their kind
+    assert [each.id for each in meters.stale(NOON + 3 * MINUTE, VOICE, limit=1)] == ["b"]
+    assert [each.id for each in meters.stale(NOON + 3 * MINUTE, "attachments")] == ["file"]
+    assert meters.stale(NOON, VOICE) == meters.stale(NOON + DAY, VOICE, limit=-1) == []
 
 
 def test_days_are_those_of_utc_and_those_without_use_are_left_out(meters: Meters) -> None:
@@ -207,7 +210,7 @@ def test_guests_who_stay_away_are_erased_when_their_last_window_is_over_and_acco
 def test_a_hold_that_not_every_database_could_keep_is_refused(meters: Meters, wrong: dict[str, Any]) -> None:
     with pytest.raises(BadInput):
         meters.hold(msgspec.structs.replace(hold(), **wrong), ALL, 1)
-    assert meters.stale(NOON + DAY) == [] and state(meters) == (0, 0)
+    assert meters.stale(NOON + DAY, VOICE) == [] and state(meters) == (0, 0)
 
 
 def test_of_uses_with_a_bad_one_among_them_none_is_counted(meters: Meters) -> None:

@@ -70,7 +70,7 @@ def everything(orders: SqlOrders, meters: SqlMeters) -> None:
     meters.settle("new", [use("new-1"), use("new-2")], NOON)
     meters.hold(hold("new", "guest-9", 5), ALL, 1)
     meters.release("new")
-    meters.stale(NOON + DAY)
+    meters.stale(NOON + DAY, VOICE)
     meters.used("user-1", VOICE, "2026-11-28")
     meters.days("user-1", VOICE, NOON.date())
     meters.move("guest-9", "user-9")

@@ -9,7 +9,7 @@ import pytest
 from domain.audio import HEARD_RATE, Audio
 from domain.errors import Unavailable
 from domain.events import Done
-from domain.membership.model import Hold
+from domain.membership.model import Feature, Hold
 from domain.membership.voice import Unmetered, VoiceMeter
 from domain.turn import Ask
 from infra.config import read
@@ -33,10 +33,10 @@ class Shaky(MemoryMeters):
         super().__init__()
         self.troubles: list[Exception] = [Unavailable("store_unavailable"), RuntimeError("broken")]
 
-    def stale(self, now: datetime, limit: int = 100) -> list[Hold]:
+    def stale(self, now: datetime, feature: Feature, limit: int = 100) -> list[Hold]:
         if self.troubles:
             raise self.troubles.pop(0)
-        return super().stale(now, limit)
+        return super().stale(now, feature, limit)
 
 
 async def test_what_a_killed_program_left_is_settled_beside_the_serving_whatever_happens_to_the_store() -> None:
